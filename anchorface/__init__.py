@@ -1,0 +1,1 @@
+"""AnchorFace facial landmark detection (importing this package loads nothing heavy)."""

@@ -1,0 +1,65 @@
+"""What the data sets' commands share: their options, the paths of pictures, and the exit code of bad input."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from gv.core.errors import InputError
+
+BAD_INPUT = 2
+
+
+def parser(module, description, example_root):
+    """An ArgumentParser with ``--root --out --check-only --json``; ``module`` is what stands after ``python -m``."""
+    options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    options.add_argument("--root", required=True, help=f"the data set as it unpacks, e.g. {example_root}")
+    options.add_argument("--out", help="the index folder to write (not needed with --check-only)")
+    options.add_argument("--check-only", action="store_true", help="print the report and write nothing")
+    options.add_argument("--json", action="store_true", help="print the report as JSON, and nothing else, on stdout")
+    return options
+
+
+def parse(options, arguments=None):
+    """The parsed options; InputError where ``--root`` does not exist, or ``--out`` is not given or is a file."""
+    args = options.parse_args(arguments)
+    if not os.path.isdir(args.root):
+        raise InputError("--root", f"no folder {args.root}", "the data set's folder, as it unpacks")
+    if not args.check_only and not args.out:
+        raise InputError("--out", "not given", "the index folder to write, or --check-only")
+    if args.out and os.path.exists(args.out) and not os.path.isdir(args.out):
+        raise InputError("--out", f"{args.out} is a file", "a folder, or a name not yet taken")
+    return args
+
+
+def run(main):
+    """Run ``main()``; returns the exit code: 0, or 2 with one line on stderr for bad input."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
+    try:
+        main()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(InputError(error.filename or "a file", error.strerror or error), file=sys.stderr)
+        return BAD_INPUT
+    return 0
+
+
+def show(report, as_json):
+    """Print a ``Report`` on stdout."""
+    print(json.dumps(report.record(), indent=2) if as_json else report.text())
+
+
+def picture_path(path, folder):
+    """The path under which an index in ``folder`` names a picture: relative where possible, else absolute; parts joined by "/".
+
+    Symbolic links to folders are resolved first, for ".." leaves one by its target.
+    """
+    path = Path(path)
+    path = path.parent.resolve() / path.name
+    try:
+        return Path(os.path.relpath(path, os.path.realpath(folder))).as_posix()
+    except ValueError:  # on another drive (Windows)
+        return path.as_posix()

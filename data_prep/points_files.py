@@ -1,0 +1,67 @@
+"""Reader of ``.pts`` landmark files (300-W and the other sets of the ibug group).
+
+A file is ``version: 1``, ``n_points: 68``, ``{``, one ``x y`` a line, ``}``. Files without the header lines or without the
+braces exist, and files with Windows line ends. Coordinates are MATLAB's, 1-based: the top-left pixel's centre is (1, 1)
+(https://ibug.doc.ic.ac.uk/resources/300-W/).
+"""
+
+import re
+
+import numpy as np
+
+from gv.core.errors import InputError
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)", re.ASCII | re.IGNORECASE)
+HEADER = re.compile(r"version\s*:.*|n_points\s*:\s*(\d{1,9})", re.ASCII | re.IGNORECASE)
+
+
+def read_pts(path, count):
+    """The landmarks of a ``.pts`` file, (count, 2) float64, 0-based pixels (the file's numbers minus 1).
+
+    InputError, naming the file and line, where it is not such a file or has another number of landmarks.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(path, "not a text file", "landmarks, x y a line") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None
+    return parse_pts(text, count, path) - 1.0
+
+
+def parse_pts(text, count, where):
+    """The numbers of a ``.pts`` file as they stand in it, (count, 2) float64; ``where`` names it in errors."""
+    points, declared, opened, closed = [], None, False, False
+    for number, line in enumerate(text.splitlines(), 1):
+        line, at = line.strip(), f"{where}:{number}"
+        if not line:
+            continue
+        header = HEADER.fullmatch(line)
+        if closed:
+            raise InputError(at, "text after the closing brace", "the end of the file")
+        if header and not opened and not points:
+            declared = int(header[1]) if header[1] else declared
+        elif line == "{" and not opened and not points:
+            opened = True
+        elif line == "}" and opened:
+            closed = True
+        else:
+            points.append(_coordinates(line, at))
+    if opened and not closed:
+        raise InputError(where, f"no closing brace after {len(points)} landmarks", 'a "}"', "the file is cut short")
+    if declared is not None and declared != len(points):
+        raise InputError(where, f"{len(points)} landmarks", f"{declared} as its header says")
+    if len(points) != count:
+        raise InputError(where, f"{len(points)} landmarks", str(count))
+    return np.array(points, dtype=np.float64)
+
+
+def _coordinates(line, at):
+    words = line.split()
+    if len(words) != 2 or not all(NUMBER.fullmatch(word) for word in words):
+        raise InputError(at, f"{line[:40]!r}", "two numbers, x y")
+    pair = [float(word) for word in words]
+    if not np.isfinite(pair).all():
+        raise InputError(at, f"{line[:40]!r}", "finite numbers")
+    return pair

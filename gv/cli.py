@@ -1,0 +1,22 @@
+"""The command ``gv``: Gaussian Vector and the heatmaps it is compared with."""
+
+import sys
+
+from gv.core import cli
+
+METHOD_NAMES = ("gv", "heatmap", "heatmap-awing")
+PRESETS = ("paper", "mini", "ablate", "smoke")
+
+
+def _methods():
+    from gv.methods import METHODS
+    return METHODS
+
+
+def main(argv=None):
+    """Entry point; returns the exit code."""
+    return cli.main("gv", METHOD_NAMES, PRESETS, _methods, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

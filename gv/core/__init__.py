@@ -1,0 +1,1 @@
+"""The ground floor: faces, points and training, with no knowledge of either paper."""

@@ -1,0 +1,117 @@
+"""Weights on disk: a params file, the optimiser's state, and a sidecar that says what they are and proves them whole.
+
+``checkpoint/sidecar.json`` names the files it belongs to with their SHA-256 and is replaced last, in one step: a run
+killed while writing leaves the previous checkpoint as it was.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from gv.core.errors import InputError
+
+FOLDER, SIDECAR, VERSION = "checkpoint", "sidecar.json", 1
+
+
+def _digest(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as data:
+        for block in iter(lambda: data.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write(path, write):
+    """Write through a temporary name, so that ``path`` is whole or absent."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    write(str(temporary))
+    with open(temporary, "rb") as data:
+        os.fsync(data.fileno())
+    os.replace(temporary, path)
+
+
+def gather(net):
+    """{structural name: array on the CPU}: weights of the first device, BatchNorm statistics averaged over the devices."""
+    values = {}
+    for name, parameter in net._collect_params_with_prefix().items():
+        copies = parameter.list_data()
+        values[name] = copies[0].as_in_context(mx.cpu())
+        if parameter.grad_req == "null" and len(copies) > 1:
+            values[name] = mx.nd.add_n(*(copy.as_in_context(mx.cpu()) for copy in copies)) / len(copies)
+    return values
+
+
+def scatter(net, values, where):
+    """Put gathered arrays into a net's parameters, on all its devices; InputError where they do not fit."""
+    parameters = net._collect_params_with_prefix()
+    if set(parameters) != set(values):
+        odd = sorted(set(parameters) ^ set(values))
+        raise InputError(where, f'{len(odd)} parameters differ, first "{odd[0]}"', "the weights of this net",
+                         "use the options the run was trained with")
+    for name, parameter in parameters.items():
+        if parameter.shape is not None and 0 not in parameter.shape and tuple(parameter.shape) != values[name].shape:
+            raise InputError(where, f'"{name}" has shape {values[name].shape}', str(tuple(parameter.shape)),
+                             "use the layout and options the run was trained with")
+        parameter.set_data(values[name])
+
+
+def save(run, sidecar, weights, optimiser=None):
+    """Write a checkpoint under ``run``/checkpoint. sidecar: JSON values, "step" among them; the rest: {name: NDArray}."""
+    mx.nd.waitall()
+    folder = Path(run) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for part, values in (("weights", weights), ("optimiser", optimiser)):
+        if values is not None:
+            path = folder / f"{part}-{sidecar['step']:07d}.params"
+            _write(path, lambda name, values=values: mx.nd.save(name, values))
+            files[part] = {"file": path.name, "sha256": _digest(path)}
+    text = json.dumps({"version": VERSION, **sidecar, "files": files}, indent=1) + "\n"
+    _write(folder / SIDECAR, lambda name: Path(name).write_text(text, encoding="utf-8"))
+    kept = {entry["file"] for entry in files.values()} | {SIDECAR}
+    for path in folder.iterdir():
+        if path.name not in kept:
+            path.unlink()
+
+
+def read_sidecar(run):
+    """The sidecar of a run's checkpoint, or InputError."""
+    path = Path(run) / FOLDER / SIDECAR
+    if not path.is_file():
+        raise InputError(path, "no checkpoint here", "a folder written by train", "train first, or check --run")
+    try:
+        sidecar = json.loads(path.read_text(encoding="utf-8"))
+        if sidecar["version"] != VERSION:
+            raise InputError(path, f"checkpoint version {sidecar['version']}", str(VERSION), "train again")
+        if not isinstance(sidecar["files"], dict) or "step" not in sidecar:
+            raise ValueError("files or step missing")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(path, f"not a checkpoint's sidecar ({error})", "JSON written by train", "train again") from None
+    return sidecar
+
+
+def load(run, part="weights"):
+    """{name: NDArray} of a checkpoint's "weights" or "optimiser", proven whole by its hash; InputError otherwise."""
+    sidecar = read_sidecar(run)
+    entry = sidecar["files"].get(part)
+    path = Path(run) / FOLDER / (entry["file"] if entry else f"{part}.params")
+    if entry is None or not path.is_file():
+        raise InputError(path, "missing", f"the {part} named in {SIDECAR}", "train again, or copy the whole checkpoint folder")
+    if _digest(path) != entry["sha256"]:
+        raise InputError(path, "damaged (its SHA-256 is not the one in the sidecar)", "the file as it was written",
+                         "copy it again, or train again")
+    return mx.nd.load(str(path))
+
+
+def arrays_digest(arrays):
+    """A hash of {name: NumPy array}, to tell apart what methods learnt from their training shapes."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        value = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}{value.dtype}{value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,99 @@
+"""The sub-commands ``train``, ``eval`` and ``predict``, for whatever methods they are given.
+
+Exit codes: 0 done, 2 bad input (one line on stderr), 1 a fault of ours. With ``--json``, stdout holds JSON alone;
+messages and progress go to stderr. Heavy imports wait until the arguments are read, so that ``--threads`` takes effect.
+"""
+
+import argparse
+import json
+import os
+import sys
+import warnings
+
+from gv import __version__
+from gv.core.errors import InputError
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser(program, method_names, presets):
+    parser = argparse.ArgumentParser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="train|eval|predict", required=True)
+
+    def command(name, text, example):
+        sub = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}",
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+        sub.add_argument("--devices", default="cpu:0", help="cpu:0, cpu:0,1 or gpu:0,1,... (default %(default)s)")
+        sub.add_argument("--threads", type=int, help="OpenMP threads (default OMP_NUM_THREADS, else the cores / CPU devices); "
+                                                     "results repeat to the bit only at one thread count")
+        sub.add_argument("--json", action="store_true", help="print JSON, and nothing else, on stdout")
+        return sub
+
+    train = command("train", "Train a detector on an index of faces.",
+                    f"{program} train --data data/300w --preset mini --out runs/first")
+    train.add_argument("--data", required=True, help="index folder, as data_prep writes it")
+    train.add_argument("--split", default="train", help="split to train on (default %(default)s)")
+    train.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
+    train.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
+    train.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+                       help="change one option of the preset; may be repeated; an unknown KEY lists them all")
+    train.add_argument("--seed", type=int, help="of weights, order and augmentation (default 0)")
+    train.add_argument("--out", required=True, help="folder of the run; must be new, unless --resume")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
+
+    evaluate = command("eval", "Measure a run's error on a split.",
+                       f"{program} eval --run runs/first --data data/300w --split common")
+    evaluate.add_argument("--run", required=True, help="folder of the run")
+    evaluate.add_argument("--data", required=True, help="index folder")
+    evaluate.add_argument("--split", default="common", help="split to measure (default %(default)s)")
+    evaluate.add_argument("--shrink", type=float, default=0.0, help="take this share off the boxes first (0.1 in GV's Table 5)")
+    evaluate.add_argument("--boxes", choices=("index", "detector"), default="index",
+                          help="the index's boxes, or those of OpenCV's face cascade, mapped (default %(default)s)")
+    evaluate.add_argument("--read", action="append", default=[], metavar="NAME:KEY=VALUE,...",
+                          help="another way to read the outputs, e.g. bbs:beyond_box=true; may be repeated, one pass for all")
+    evaluate.add_argument("--threshold", type=float, default=0.1, help="of failure rate and AUC (default %(default)s)")
+
+    predict = command("predict", "Find landmarks on pictures.", f"{program} predict --run runs/first face.jpg --out drawn")
+    predict.add_argument("--run", required=True, help="folder of the run")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures")
+    predict.add_argument("--box", help="x0,y0,x1,y1 of the face in each picture; without it OpenCV's cascade looks for faces")
+    predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
+    predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+                         help="how outputs are read, e.g. beyond_box=false")
+    return parser
+
+
+def _set_threads(arguments):
+    """Fix MXNet's and OpenCV's threads before MXNet is loaded."""
+    kind, _, ids = arguments.devices.partition(":")
+    sharing = len(ids.split(",")) if kind == "cpu" else 1
+    if arguments.threads is not None and arguments.threads < 1:
+        raise InputError("--threads", arguments.threads, "at least 1")
+    if arguments.threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    elif "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // sharing))
+    import cv2
+    cv2.setNumThreads(1)
+
+
+def main(program, method_names, presets, load_methods, argv=None):
+    """Run one command. method_names, presets: for the help; load_methods: () -> {name: Method}, imported only then."""
+    arguments = _parser(program, method_names, presets).parse_args(argv)
+    try:
+        _set_threads(arguments)
+        warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
+        from gv.core import commands
+        report, text = getattr(commands, arguments.command)(arguments, load_methods())
+    except InputError as error:
+        _say(f"{program}: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say(f"{program}: interrupted; train goes on with --resume")
+        return 130
+    print(json.dumps(report, indent=1) if arguments.json else text)
+    return 0

@@ -1,0 +1,231 @@
+"""What each sub-command does: from parsed arguments to (a report as JSON values, the same as text)."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gv.core import checkpoint, detector, draw, evaluate, metrics
+from gv.core import train as training
+from gv.core.config import fill, parse_settings
+from gv.core.data import FaceDataset, read_picture
+from gv.core.devices import parse_devices
+from gv.core.errors import InputError
+from gv.core.faces import read_index, read_split
+from gv.core.layouts import get_layout
+from gv.core.predict import Predictor, check_box
+from gv.core.run import CONFIG_FILE, build_net, load_run, plan, write_json
+
+METRICS_FILE = "metrics.json"
+
+
+def _check_pictures(index, faces):
+    """InputError for the first picture that is missing or has no picture's header."""
+    for face in faces:
+        path = os.path.join(str(index.folder), face.image)
+        if not os.path.isfile(path) or not cv2.haveImageReader(path):
+            read_picture(path)  # says which of the two, or that a header OpenCV does not announce can be read after all
+
+
+def _stored_config(out, run):
+    """The detector map of a run to be resumed; InputError where it was made with other options."""
+    try:
+        stored = json.loads((out / CONFIG_FILE).read_text(encoding="utf-8"))
+        wanted = json.loads(json.dumps(run.config()))
+        mapping = stored["crop"].pop("detector", None)
+        wanted["crop"].pop("detector")
+        for part in wanted:
+            if stored[part] != wanted[part]:
+                old, new = stored[part], wanted[part]
+                if not isinstance(new, dict):
+                    old, new = {part: old}, {part: new}
+                what = ", ".join(f"{name} = {old.get(name)}, now {new[name]}" for name in new if new[name] != old.get(name))
+                raise InputError(out / CONFIG_FILE, f"the run was made with {what}", "the same options",
+                                 "repeat them, or choose another --out")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(out / CONFIG_FILE, f"cannot be resumed ({type(error).__name__}: {error})", "a run's config.json",
+                         "choose another --out") from None
+    return tuple(mapping) if mapping else None
+
+
+def train(arguments, methods):
+    """``train``: a run folder with weights, log and config."""
+    index = read_index(arguments.data)
+    faces = read_split(index, arguments.split)
+    settings = parse_settings(arguments.settings)
+    if arguments.seed is not None:
+        settings["seed"] = str(arguments.seed)
+    run = plan(methods, arguments.method, arguments.preset, settings, index.layout)
+    devices = parse_devices(arguments.devices)
+    out = Path(arguments.out)
+    if out.exists() and not arguments.resume:
+        raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
+    faces = _choose(faces, run.training.faces)
+    curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
+    _check_pictures(index, faces + curve_faces)
+    if (out / CONFIG_FILE).is_file():
+        run = run.with_detector(_stored_config(out, run))
+    elif run.training.detector_faces:
+        dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
+        run = run.with_detector(detector.fit_detector(dataset, run.training.detector_faces))
+    curve = evaluate.curve_of(run, index, curve_faces, devices[0]) if curve_faces else None
+    training.train(out, run, index, faces, devices, arguments.resume, curve)
+    sidecar = checkpoint.read_sidecar(out)
+    rows = training.read_log(out)
+    report = {"run": str(out), "method": run.method.name, "steps": sidecar["step"], "seconds": round(sidecar["seconds"], 1),
+              "loss": float(rows[-1]["loss"]), "start": sidecar["start"], "provenance": sidecar["provenance"]}
+    return report, (f"{out}: {report['method']} trained {report['start']} for {report['steps']} steps in "
+                    f"{report['seconds']:.0f} s, last loss {report['loss']:.4g} ({report['provenance']})")
+
+
+def _choose(faces, count):
+    """The first ``count`` faces of an even spread over the split; 0 = all."""
+    if not count or count >= len(faces):
+        return faces
+    return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
+
+
+def _readings(method, texts):
+    """{name: Reading} of the default and each ``NAME:KEY=VALUE,...``."""
+    readings = {"default": method.Reading()}
+    for text in texts:
+        name, colon, rest = text.partition(":")
+        if not colon or not name or name in readings:
+            raise InputError(f"--read {text}", "no name of its own", "NAME:KEY=VALUE,...")
+        readings[name] = fill(method.Reading, parse_settings(rest.split(",")))
+    return readings
+
+
+def _detected(dataset, mapping):
+    """([row, mapped box] of the faces the cascade finds), among the faces of a data set."""
+    find, found = detector.FaceDetector(), []
+    for i in range(len(dataset)):
+        match = detector.best_match(find(dataset.picture(i)), dataset.box(i))
+        if match is not None:
+            found.append((i, detector.map_box(match, mapping)))
+    return found
+
+
+def eval(arguments, methods):
+    """``eval``: metrics.json and errors_<split>.csv in the run's folder."""
+    if not 0 <= arguments.shrink < 1:
+        raise InputError("--shrink", arguments.shrink, "a share from 0 to below 1")
+    if arguments.threshold <= 0:
+        raise InputError("--threshold", arguments.threshold, "more than 0")
+    run, sidecar, arrays = load_run(methods, arguments.run)
+    index = read_index(arguments.data)
+    faces = read_split(index, arguments.split)
+    if index.layout != run.landmarks:
+        raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
+                         "evaluate on an index of the same layout")
+    readings = _readings(run.method, arguments.read)
+    device = parse_devices(arguments.devices)[0]
+    _check_pictures(index, faces)
+    net = build_net(run, arrays, arguments.run, [device])
+    dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
+    name, total = arguments.split, len(faces)
+    if arguments.boxes == "detector":
+        hits = _detected(dataset, run.crop.detector)
+        if not hits:
+            raise InputError("--boxes detector", f"no face found in {total} pictures", "frontal faces", "use --boxes index")
+        boxes = [box for _, box in hits]
+        faces = [faces[i] for i, _ in hits]
+        dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
+        name += "_detector"
+    else:
+        boxes = [dataset.box(i) for i in range(total)]
+    if arguments.shrink:
+        name += f"_shrink{arguments.shrink:g}"
+    matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
+    decoders = {key: run.method.decoder(reading, arrays) for key, reading in readings.items()}
+    points = evaluate.decode_faces(net, decoders, dataset, device, matrices)
+    norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
+    errors = {key: {norm: evaluate.face_errors(found, faces, norm, index.layout) for norm in norms}
+              for key, found in points.items()}
+    report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
+              "boxes": arguments.boxes if arguments.boxes == "detector" else index.box_source, "shrink": arguments.shrink,
+              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(), "start": sidecar["start"],
+              "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}
+    evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
+                          {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})
+    stored = Path(arguments.run) / METRICS_FILE
+    every = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
+    write_json(stored, {**every, name: report})
+    return report, _eval_text(report, index.normaliser, arguments.threshold)
+
+
+def _summary(errors, normaliser, threshold):
+    """Metrics of one reading, the normaliser part of each name; fractions."""
+    values = metrics.summary(errors[normaliser], threshold)
+    named = {f"nme_{normaliser}": values["nme"], f"nme_{normaliser}_low": values.get("nme_low"),
+             f"nme_{normaliser}_high": values.get("nme_high"), f"fr_{normaliser}_{threshold:g}": values["fr"],
+             f"auc_{normaliser}_{threshold:g}": values["auc"]}
+    return {**named, **{f"nme_{name}": float(column.mean()) for name, column in errors.items() if name != normaliser}}
+
+
+def _eval_text(report, normaliser, threshold):
+    lines = [f"{report['run']}: {report['method']} on {report['split']}, {report['faces']} of {report['of']} faces, "
+             f"boxes: {report['boxes']}" + (f", shrunk by {report['shrink']:g}" if report["shrink"] else ""),
+             f"trained on {report['provenance']}, {report['start']}; evaluated on {report['evaluated_on']}"]
+    for key, values in report["readings"].items():
+        low, high = values[f"nme_{normaliser}_low"], values[f"nme_{normaliser}_high"]
+        spread = f" [{100 * low:.2f}, {100 * high:.2f}]" if low is not None else ""
+        others = "".join(f"  {name[4:].upper()} {100 * value:.2f} %" for name, value in values.items()
+                         if name.startswith("nme_") and not name.startswith(f"nme_{normaliser}"))
+        lines.append(f"  {key:12s} NME({normaliser.upper()}) {100 * values[f'nme_{normaliser}']:.2f} %{spread}  "
+                     f"FR@{threshold:g} {100 * values[f'fr_{normaliser}_{threshold:g}']:.2f} %  "
+                     f"AUC@{threshold:g} {values[f'auc_{normaliser}_{threshold:g}']:.4f}{others}")
+    return "\n".join(lines)
+
+
+def _parse_box(text):
+    try:
+        box = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        box = ()
+    if len(box) != 4:
+        raise InputError("--box", f'"{text}"', "x0,y0,x1,y1 in pixels")
+    return box
+
+
+def _output_paths(images, out):
+    """One file name a picture in ``out``; pictures of the same name get a number."""
+    paths = []
+    for image in images:
+        stem, number = Path(image).stem, 1
+        path = Path(out) / f"{stem}.png"
+        while path in paths:
+            number += 1
+            path = Path(out) / f"{stem}-{number}.png"
+        paths.append(path)
+    return paths
+
+
+def predict(arguments, methods):
+    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``."""
+    pictures = [read_picture(path) for path in arguments.images]
+    box = _parse_box(arguments.box) if arguments.box else None
+    if box:
+        for picture in pictures:
+            check_box(box, picture)
+    predictor = Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], parse_settings(arguments.settings))
+    results, lines, drawn = [], [], []
+    for path, picture in zip(arguments.images, pictures):
+        boxes = [box] if box else predictor.faces(picture)
+        points = predictor(picture, boxes)
+        results.append({"image": path, "faces": [{"box": list(b), "points": p.tolist()} for b, p in zip(boxes, points)]})
+        lines.append(f"{path}: {len(boxes)} face{'' if len(boxes) == 1 else 's'}" + ("" if boxes else
+                     "; no frontal face was found, give --box x0,y0,x1,y1"))
+        for b, p in zip(boxes, points):
+            lines.append(f"  box {','.join(f'{v:.1f}' for v in b)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in p))
+            picture = draw.draw_landmarks(picture, p, box=b)
+        drawn.append(picture)
+    if arguments.out:
+        os.makedirs(arguments.out, exist_ok=True)
+        for path, picture in zip(_output_paths(arguments.images, arguments.out), drawn):
+            if not draw.write_picture(path, picture):
+                raise InputError(path, "could not be written", "a folder that can be written to", "check --out")
+            lines.append(f"drawn: {path}")
+    return {"run": str(arguments.run), "images": results}, "\n".join(lines)

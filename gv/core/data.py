@@ -1,0 +1,147 @@
+"""From an index to batches: the Gluon data set, and an order of samples that a resumed run repeats exactly."""
+
+import os
+from dataclasses import dataclass
+
+import cv2
+import mxnet as mx
+import numpy as np
+from mxnet import gluon
+
+from gv.core import geometry, transforms
+from gv.core.errors import InputError
+from gv.core.layouts import get_layout
+
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # the usual figures for RGB in [0, 1]
+IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """How a face's box becomes the net's input; saved with the weights.
+
+    size: side of the input in pixels. enlarge: share added to the squared box (WFLW 0.25, COFW 0.1, 300W and JD 0).
+    square: "extend" the short side to the long one, or "stretch" the box. detector: map from a cascade's box to the
+    boxes trained on, (dx, dy, scale) in widths of the detected box; None where it was not fitted.
+    """
+
+    size: int = 256
+    enlarge: float = 0.0
+    square: str = "extend"
+    detector: tuple = None
+
+    def __post_init__(self):
+        if self.square not in ("extend", "stretch"):
+            raise InputError("square", f'"{self.square}"', "extend or stretch")
+        if self.size < 32 or self.size % 32:
+            raise InputError("size", self.size, "a multiple of 32 (the encoders' last stride)")
+
+    def matrix(self, box, shrink=0.0):
+        """Image pixels to crop pixels, (2, 3); ``shrink`` is taken off the given box first (Table 5)."""
+        box = geometry.shrink_box(box, shrink) if shrink else box
+        box = geometry.square_box(box) if self.square == "extend" else box
+        return geometry.crop_matrix(geometry.enlarge_box(box, self.enlarge), self.size)
+
+
+def read_picture(path):
+    """A picture as (H, W, 3) uint8 RGB; InputError where it is missing or no picture.
+
+    Pixels are taken as stored: the landmarks of the data sets were set without the EXIF orientation.
+    """
+    if not os.path.isfile(path):
+        raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    if picture is None:
+        raise InputError(path, "not a picture", "a readable jpg or png", "replace the file, or prepare the index again")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def to_input(crops):
+    """Crops (B, S, S, 3) uint8 to the net's input (B, 3, S, S) float32: RGB, ImageNet mean and deviation."""
+    scaled = (np.asarray(crops, np.float32) / 255 - IMAGENET_MEAN) / IMAGENET_STD
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+class FaceDataset(gluon.data.Dataset):
+    """Faces of an index as (crop (S, S, 3) uint8, points_px (L, 2) float32 in crop pixels).
+
+    folder: the index folder. augment: an ``Augment``, or None for evaluation. Each sample's randomness comes from
+    (seed, epoch, index) alone, so it does not depend on workers, devices or where a run was resumed.
+    """
+
+    def __init__(self, folder, faces, layout, crop, augment=None, seed=0):
+        self.folder, self.faces, self.crop, self.augment, self.seed = str(folder), faces, crop, augment, seed
+        self.layout = get_layout(layout)
+        self.epoch = 0
+
+    def __len__(self):
+        return len(self.faces)
+
+    def picture(self, index):
+        """The whole picture (H, W, 3) uint8 RGB of face ``index``."""
+        return read_picture(os.path.join(self.folder, self.faces[index].image))
+
+    def box(self, index):
+        """The face's box, or its landmarks' rectangle where the set gives none."""
+        face = self.faces[index]
+        return face.box if face.box is not None else geometry.tight_box(face.points)
+
+    def matrix(self, index, shrink=0.0):
+        """Image pixels to crop pixels of face ``index`` without augmentation, (2, 3)."""
+        return self.crop.matrix(self.box(index), shrink)
+
+    def points_px(self, index):
+        """The face's landmarks (L, 2) in crop pixels without augmentation."""
+        return geometry.transform_points(self.matrix(index), self.faces[index].points)
+
+    def __getitem__(self, index):
+        face, size = self.faces[index], self.crop.size
+        matrix = self.matrix(index)
+        if self.augment is None:
+            crop = geometry.warp(self.picture(index), matrix, size)
+            return crop, geometry.transform_points(matrix, face.points).astype(np.float32)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        change, mirrored = transforms.random_affine(rng, size, self.augment)
+        matrix = geometry.compose(change, matrix)
+        crop = geometry.warp(self.picture(index), matrix, size)
+        points = geometry.transform_points(matrix, face.points)
+        if mirrored:
+            points = points[np.asarray(self.layout.flip)]
+        if self.augment.brightness or self.augment.contrast:
+            crop = transforms.jitter_colour(crop, rng, self.augment.brightness, self.augment.contrast)
+        if self.augment.occlusion_p and rng.random() < self.augment.occlusion_p:
+            crop = transforms.occlude(crop, rng, self.augment.occlusion_side)
+        return crop, points.astype(np.float32)
+
+
+def epoch_order(count, seed, epoch):
+    """The order of an epoch's samples: a permutation that depends on (seed, epoch) alone."""
+    return np.random.default_rng([seed, epoch, count]).permutation(count)
+
+
+def training_batches(dataset, batch, epoch, first_step=0):
+    """Batches of one epoch from ``first_step`` on: (input (b, 3, S, S) float32, points_px (b, L, 2) float32).
+
+    The last batch holds what is left over and may be smaller.
+    """
+    dataset.epoch = epoch
+    order = epoch_order(len(dataset), dataset.seed, epoch)
+    for start in range(first_step * batch, len(order), batch):
+        crops, points = zip(*(dataset[int(index)] for index in order[start:start + batch]))
+        yield to_input(np.stack(crops)), np.stack(points)
+
+
+def split_batch(images, points, devices):
+    """Share a batch among devices: a list of (images, points, weights (b,)) NDArrays, one a device.
+
+    A batch that does not divide evenly gives the first devices one more; a device left with nothing gets one sample
+    of weight 0, so that every device still takes part in the update.
+    """
+    shares = []
+    for device, rows in zip(devices, np.array_split(np.arange(len(images)), len(devices))):
+        weights = np.ones(max(1, len(rows)), np.float32)
+        if len(rows) == 0:
+            rows, weights = np.array([0]), np.zeros(1, np.float32)
+        shares.append(tuple(mx.nd.array(values, ctx=device) for values in (images[rows], points[rows], weights)))
+    return shares

@@ -1,0 +1,57 @@
+"""Landmarks drawn on pictures."""
+
+import cv2
+import numpy as np
+
+from gv.core.layouts import get_layout
+
+PREDICTED, TRUE, BOX = (64, 255, 64), (255, 64, 64), (64, 128, 255)   # RGB: green, red, blue, as in the paper's Fig. 4
+SMALLEST_SIDE = 480    # smaller pictures are enlarged, or lines and points would hide the face
+FIXED_POINT_BITS = 4
+
+
+def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None):
+    """A copy of an image (H, W, 3) uint8 RGB with landmarks (L, 2) in its pixels, enlarged where it is small.
+
+    true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue.
+    """
+    zoom = max(1, round(SMALLEST_SIDE / min(image.shape[:2])))
+    canvas = image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    unit = max(1, round(min(canvas.shape[:2]) / 400))
+
+    def fixed(values):
+        return np.round(((np.asarray(values) + 0.5) * zoom - 0.5) * (1 << FIXED_POINT_BITS)).astype(np.int32)
+
+    if box is not None:
+        x0, y0, x1, y1 = fixed(box)
+        cv2.rectangle(canvas, (int(x0), int(y0)), (int(x1), int(y1)), BOX, unit, cv2.LINE_AA, FIXED_POINT_BITS)
+    for shape, tint in ((true, TRUE), (points, colour)):
+        if shape is None:
+            continue
+        places = fixed(shape)
+        if edges:
+            lines = [places[list(line)] for line in get_layout(len(shape)).edges]
+            cv2.polylines(canvas, lines, False, tuple(int(c * 0.75) for c in tint), unit, cv2.LINE_AA, FIXED_POINT_BITS)
+        radius = int(1.6 * unit * (1 << FIXED_POINT_BITS))
+        for x, y in places:
+            cv2.circle(canvas, (int(x), int(y)), radius, tint, -1, cv2.LINE_AA, FIXED_POINT_BITS)
+    return canvas
+
+
+def write_picture(path, image):
+    """Write an RGB image as the kind its suffix says; returns whether it could be written."""
+    return cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+
+def contact_sheet(images, columns, side):
+    """Images (H, W, 3) fitted into squares of ``side`` pixels, ``columns`` a row, on white."""
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * side, columns * side, 3), 255, np.uint8)
+    for place, image in enumerate(images):
+        scale = side / max(image.shape[:2])
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method)[:side, :side]
+        top = place // columns * side + (side - small.shape[0]) // 2
+        left = place % columns * side + (side - small.shape[1]) // 2
+        sheet[top:top + small.shape[0], left:left + small.shape[1]] = small
+    return sheet

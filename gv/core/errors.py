@@ -1,0 +1,18 @@
+"""The one error a user is meant to read: bad input, said in a single line."""
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; the command exits with code 2.
+
+    ``where`` names the file or option, ``found`` what was there, ``expected`` what should have been,
+    and ``mend`` what to do about it. ``str()`` of the error is always one line.
+    """
+
+    def __init__(self, where, found, expected="", mend=""):
+        self.where, self.found, self.expected, self.mend = str(where), str(found), str(expected), str(mend)
+        parts = [f"{self.where}: {self.found}"]
+        if expected:
+            parts.append(f"expected {self.expected}")
+        if mend:
+            parts.append(self.mend)
+        super().__init__(" ".join("; ".join(parts).split()))

@@ -1,0 +1,67 @@
+"""Errors of a net on a split: one forward pass, read by as many decoders as asked."""
+
+import csv
+import os
+
+import mxnet as mx
+import numpy as np
+
+from gv.core import geometry, metrics
+from gv.core.data import FaceDataset, to_input
+from gv.core.layouts import get_layout
+from gv.core.method import as_list
+
+EVALUATION_BATCH = 16
+
+
+def decode_faces(net, decoders, dataset, device, matrices=None, batch=EVALUATION_BATCH):
+    """{name: points (N, L, 2) in image pixels} of every face of a data set.
+
+    decoders: {name: HybridBlock from the net's outputs to points in crop pixels}. matrices: image to crop, (2, 3) a
+    face; None takes the data set's own.
+    """
+    found = {name: [] for name in decoders}
+    for start in range(0, len(dataset), batch):
+        rows = range(start, min(start + batch, len(dataset)))
+        to_crop = [dataset.matrix(i) if matrices is None else matrices[i] for i in rows]
+        crops = [geometry.warp(dataset.picture(i), matrix, dataset.crop.size) for i, matrix in zip(rows, to_crop)]
+        outputs = as_list(net(mx.nd.array(to_input(np.stack(crops)), ctx=device)))
+        for name, decoder in decoders.items():
+            points = decoder(*outputs).asnumpy()
+            found[name] += [geometry.transform_points(geometry.invert(m), p) for m, p in zip(to_crop, points)]
+    return {name: np.stack(points) for name, points in found.items()}
+
+
+def true_points(faces):
+    """Landmarks of faces, (N, L, 2), in image pixels."""
+    return np.stack([face.points for face in faces])
+
+
+def face_errors(predicted, faces, normaliser, layout):
+    """NME of each image, (N,), as a share of the named normaliser (GV, Eq. 8)."""
+    points = true_points(faces)
+    boxes = np.array([face.box if face.box is not None else geometry.tight_box(face.points) for face in faces])
+    return metrics.nme(predicted, points, metrics.normaliser(normaliser, points, get_layout(layout), boxes))
+
+
+def write_errors(path, faces, errors):
+    """A CSV row an image: its name and its NME under each decoder. errors: {column: (N,)}. Whole or not at all."""
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["image", *errors])
+        writer.writerows([face.image, *(f"{column[i]:.8f}" for column in errors.values())] for i, face in enumerate(faces))
+    os.replace(temporary, path)
+
+
+def curve_of(run, index, faces, device, arrays=None):
+    """A function of the net to {"nme_<normaliser>": error on these faces}, for the curve drawn during training."""
+
+    dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
+    decoder = run.method.decoder(run.method.Reading(), arrays or {})
+
+    def measure(net):
+        points = decode_faces(net, {"default": decoder}, dataset, device)["default"]
+        return {f"nme_{index.normaliser}": float(face_errors(points, faces, index.normaliser, index.layout).mean())}
+
+    return measure

@@ -1,0 +1,51 @@
+"""What a method is: the things a paper adds. Training, evaluation, prediction and export ask nothing else of it."""
+
+from abc import ABC, abstractmethod
+
+
+class Method(ABC):
+    """A landmark detector: how its net is built, trained and read.
+
+    name: as in ``--method``. Options: frozen dataclass of what is fixed at training. Reading: frozen dataclass of how
+    outputs are turned into points, free to vary on the same weights. PRESETS: {name: {option: value}}, flat names of
+    Options, Crop, Augment and Training. beyond_box: whether ``Reading`` can place landmarks outside the crop (Eq. 7).
+    """
+
+    name = ""
+    Options = None
+    Reading = None
+    PRESETS = {}
+    beyond_box = False
+
+    def __init__(self, options, size):
+        """options: an instance of ``Options``; size: side of the input in pixels."""
+        self.options, self.size = options, size
+
+    def fit(self, points, seed):
+        """What is learnt from the training shapes before training: {name: array}. points: (N, L, 2) in crop pixels."""
+        return {}
+
+    @abstractmethod
+    def net(self, landmarks, arrays):
+        """The HybridBlock from images (B, 3, S, S) to one output or a list of them."""
+
+    @abstractmethod
+    def loss(self, arrays):
+        """The HybridBlock from (*outputs, points_px (B, L, 2)) to one loss an image, (B,)."""
+
+    @abstractmethod
+    def decoder(self, reading, arrays):
+        """The HybridBlock from (*outputs) to points_px (B, L, 2), in crop pixels."""
+
+    def load_start(self, net, path, devices):
+        """Put published weights into the encoder (path None: the zoo's download)."""
+        net.encoder.load_zoo(path, devices)
+
+    def diagnostics(self, outputs, points):
+        """The method's own figures for one batch: {name: (B,) NDArray}."""
+        return {}
+
+
+def as_list(outputs):
+    """A net's outputs as a list, whether it gives one or several."""
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -1,0 +1,233 @@
+"""The training loop: any number of devices, one flat loop, checkpoints that resume bit for bit."""
+
+import csv
+import math
+import os
+import time
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from gluoncv.utils import LRScheduler, LRSequential
+from mxnet import autograd, gluon
+from tqdm import tqdm
+
+from gv.core import checkpoint
+from gv.core.data import FaceDataset, split_batch, training_batches
+from gv.core.errors import InputError
+from gv.core.method import as_list
+from gv.core.run import CONFIG_FILE, write_json
+
+LOG_FILE = "log.csv"
+SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
+INIT_SEED_OFFSET = 1
+
+
+def learning_rates(training, steps_an_epoch):
+    """The rate of each step as a function of the step's number, from 0."""
+    total = training.epochs * steps_an_epoch
+    rising = min(math.ceil(training.warmup * steps_an_epoch), total // 2)
+    rising = rising if rising > 1 else 0  # GluonCV's schedules divide by their length less one
+    rest = dict(base_lr=training.lr, niters=max(2, total - rising))
+    if training.schedule == "cosine":
+        main = LRScheduler("cosine", target_lr=0, **rest)
+    else:
+        edges = [math.ceil(epoch * steps_an_epoch) - rising for epoch in training.lr_epochs]
+        main = LRScheduler("step", step_iter=edges, step_factor=training.lr_factor, **rest)
+    if not rising:
+        return main
+    return LRSequential([LRScheduler("linear", base_lr=training.lr / rising, target_lr=training.lr, niters=rising), main])
+
+
+class Optimiser:
+    """Adam over all devices: Gluon's Trainer, with its state saved as plain arrays."""
+
+    def __init__(self, net, devices, wd, step=0):
+        self.parameters = net.collect_params()
+        adam = mx.optimizer.Adam(wd=wd, begin_num_update=step)
+        store = "device" if len(devices) > 1 else None
+        self.trainer = gluon.Trainer(self.parameters, adam, kvstore=store, update_on_kvstore=False if store else None)
+
+    def step(self, rate, images):
+        self.trainer.set_learning_rate(rate)
+        self.trainer.step(images)
+
+    def state(self):
+        """{"<index>.mean", "<index>.var": NDArray}, of the first device; the others hold the same."""
+        states = self.trainer._updaters[0].states
+        return {f"{index}.{name}": value.as_in_context(mx.cpu())
+                for index, pair in states.items() for name, value in zip(("mean", "var"), pair)}
+
+    def restore(self, saved):
+        for updater, device in zip(self.trainer._updaters, self.trainer._contexts):
+            for index in sorted({int(name.partition(".")[0]) for name in saved}):
+                updater.states[index] = tuple(saved[f"{index}.{name}"].copyto(device) for name in ("mean", "var"))
+                updater.states_synced[index] = True
+
+
+def _start_weights(run, net, devices):
+    """Initial weights: drawn from the seed, then whatever ``start`` names. Returns how they began, for the record."""
+    start = run.training.start
+    mx.random.seed(run.training.seed + INIT_SEED_OFFSET)
+    net.initialize(mx.init.Xavier(), ctx=devices)
+    # one pass settles the shapes that were left open, before anything is copied in
+    net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=devices[0]))
+    if start == "scratch":
+        return "from scratch"
+    if (Path(start) / checkpoint.FOLDER).is_dir():
+        checkpoint.scatter(net, checkpoint.load(start), start)
+        return f"from the run {Path(start).name}"
+    if start != "imagenet" and not os.path.isfile(start):
+        raise InputError("start", f'"{start}"', "scratch, imagenet, a run's folder, or a .params file of the model zoo")
+    try:
+        run.method.load_start(net, None if start == "imagenet" else start, devices)
+    except InputError:
+        raise
+    except Exception as error:  # the zoo raises anything from AssertionError to a failed download
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError("start", f"{start}: {reason}", "weights of this encoder from Gluon's or GluonCV's model zoo",
+                         "download the file elsewhere and give its path, or use start=scratch") from None
+    return f"ImageNet weights ({'model zoo' if start == 'imagenet' else Path(start).name})"
+
+
+def read_log(folder, step=None):
+    """The rows of a run's log, as {column: text}, up to a step: what a resumed run keeps."""
+    path = Path(folder) / LOG_FILE
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as lines:
+        return [row for row in csv.DictReader(lines) if step is None or int(row["step"]) <= step]
+
+
+def _write_log(path, rows):
+    temporary = path.with_name(f".{path.name}.tmp")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with open(temporary, "w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
+
+
+def share_statistics(net, devices):
+    """Give every device the average of the BatchNorm statistics, which each gathered from its own share of the batches."""
+    if len(devices) > 1:
+        for parameter in net.collect_params().values():
+            if parameter.grad_req == "null":
+                copies = parameter.list_data()
+                parameter.set_data(mx.nd.add_n(*(copy.as_in_context(mx.cpu()) for copy in copies)) / len(copies))
+
+
+def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=False, stop_after=None):
+    """Train ``run`` on ``faces`` of ``index`` and leave a checkpoint, log.csv and config.json in ``folder``.
+
+    devices: MXNet contexts; each takes an equal share of every batch. resume: go on from the checkpoint in ``folder``
+    if there is one; the result is the same, bit for bit, as without the interruption (at one thread count).
+    curve: function of the net to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
+    stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
+
+    BatchNorm normalises each device's share by itself; the running statistics are averaged over devices at every
+    checkpoint and at the end.
+    """
+    folder, training = Path(folder), run.training
+    dataset = FaceDataset(index.folder, faces, index.layout, run.crop, run.augment, training.seed)
+    sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
+    folder.mkdir(parents=True, exist_ok=True)
+
+    if sidecar:
+        arrays = {name: np.array(value) for name, value in sidecar["arrays"].items()}
+    else:
+        still = FaceDataset(index.folder, faces, index.layout, run.crop)
+        shapes = np.stack([still.points_px(i) for i in range(len(still))])
+        arrays = {name: np.asarray(value) for name, value in run.method.fit(shapes, training.seed).items()}
+    net = run.method.net(index.layout, arrays)
+    began = _start_weights(run, net, devices)
+    step, spent = 0, 0.0
+    if sidecar:
+        step, spent, began = sidecar["step"], sidecar["seconds"], sidecar["start"]
+        checkpoint.scatter(net, checkpoint.load(folder), folder)
+    optimiser = Optimiser(net, devices, training.wd, step)
+    if sidecar and step:
+        optimiser.restore(checkpoint.load(folder, "optimiser"))
+    net.hybridize(static_alloc=True)
+    loss = run.method.loss(arrays)
+    loss.initialize(ctx=devices)
+    loss.hybridize(static_alloc=True)
+
+    steps_an_epoch = math.ceil(len(faces) / training.batch)
+    rate = learning_rates(training, steps_an_epoch)
+    rows = read_log(folder, step)
+    write_json(folder / CONFIG_FILE, run.config())
+
+    def save():
+        share_statistics(net, devices)
+        facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
+                 "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
+                 "arrays": {name: value.tolist() for name, value in arrays.items()},
+                 "arrays_sha256": checkpoint.arrays_digest(arrays), "devices": [str(device) for device in devices],
+                 "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
+        checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state())
+
+    last_save = clock = time.perf_counter()
+    end = training.epochs * steps_an_epoch
+    bar = tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True)
+    while step < end:
+        epoch, first = divmod(step, steps_an_epoch)
+        epoch_loss, epoch_images, epoch_start = [], 0, time.perf_counter()
+        for images, points in training_batches(dataset, training.batch, epoch, first):
+            parts = split_batch(images, points, devices)
+            with autograd.record(train_mode=training.batchnorm == "train"):
+                losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
+            autograd.backward(losses)
+            optimiser.step(rate(step), len(images))
+            step += 1
+            if epoch_loss:
+                _check_finite(epoch_loss, folder, step)  # waits for the step before this one: the queue stays short
+            epoch_loss.append(losses)
+            epoch_images += len(images)
+            bar.update(1)
+            if step == stop_after:
+                break
+        _check_finite(epoch_loss, folder, step)
+        now = time.perf_counter()
+        spent, clock = spent + now - clock, now
+        mean = sum(epoch_loss) / epoch_images
+        speed = epoch_images / (now - epoch_start)
+        bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
+        row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
+               "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
+        if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
+            share_statistics(net, devices)
+            row.update({name: f"{value:.6g}" for name, value in curve(net).items()})
+            clock = time.perf_counter()  # the curve's own time is not training time
+        rows.append(row)
+        _write_log(folder / LOG_FILE, rows)
+        if step >= end or step == stop_after or now - last_save > SAVE_SECONDS:
+            save()
+            last_save = clock = time.perf_counter()
+        if step == stop_after:
+            break
+    bar.close()
+    return net
+
+
+def _check_finite(losses, folder, step):
+    """Turn the last step's losses into a number, in place; a diverged run ends with a line instead of NaN weights."""
+    if isinstance(losses[-1], list):
+        losses[-1] = sum(float(value.asscalar()) for value in losses[-1])
+        if not math.isfinite(losses[-1]):
+            raise InputError(folder, f"the loss is {losses[-1]} at step {step}", "a finite loss",
+                             "lower lr, or lengthen warmup; the last checkpoint is kept")
+
+
+def versions():
+    """What a number may depend on: Python and library versions, threads."""
+    import platform
+
+    import cv2
+    import gluoncv
+
+    from gv import __version__
+    return {"project": __version__, "python": platform.python_version(), "mxnet": mx.__version__,
+            "gluoncv": gluoncv.__version__, "numpy": np.__version__, "opencv": cv2.__version__,
+            "omp_threads": os.environ.get("OMP_NUM_THREADS", "unset")}

@@ -1,0 +1,97 @@
+"""Encoders: networks of Gluon's and GluonCV's zoos, cut so that they give four maps at strides 4, 8, 16, 32."""
+
+from gluoncv.model_zoo import get_model
+from gluoncv.model_zoo.hrnet import HRNET_SPEC, HighResolutionBaseNet
+from gluoncv.model_zoo.model_store import get_model_file
+from mxnet.gluon import HybridBlock, nn
+from mxnet.gluon.model_zoo import vision
+from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, ResNetV2
+
+from gv.core.errors import InputError
+
+
+class StagedEncoder(HybridBlock):
+    """x (B, 3, S, S) -> four maps (B, c, S/4 ... S/32), cut out of a sequential zoo network.
+
+    cuts: where each stage ends in ``zoo.features``. raw_sums: the maps are sums of a pre-activation network, which
+    want BatchNorm and ReLU before use (the decoder's entry owns them).
+    """
+
+    def __init__(self, zoo, cuts, channels, raw_sums, zoo_name=None, **kwargs):
+        super().__init__(**kwargs)
+        self.channels, self.raw_sums = channels, raw_sums
+        self._zoo, self._zoo_name = [zoo], zoo_name  # in a list: its classifier must not become a child
+        self.stages = nn.HybridSequential(prefix="")
+        for begin, end in zip((0, *cuts[:-1]), cuts):
+            self.stages.add(zoo.features[begin:end])
+
+    def hybrid_forward(self, F, x):
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+    def load_zoo(self, path, devices):
+        """Take the weights of a zoo file (its own .params), or of the zoo's download where path is None."""
+        if path is None:
+            if self._zoo_name is None:
+                raise InputError("start=imagenet", "this encoder has no published weights", "start=scratch")
+            path = get_model_file(self._zoo_name)
+        self._zoo[0].load_parameters(path, ctx=devices)
+
+
+class HRNetEncoder(HybridBlock):
+    """HRNetV2-W32's four branches: x (B, 3, S, S) -> maps of 32, 64, 128, 256 channels at strides 4, 8, 16, 32."""
+
+    channels, raw_sums = (32, 64, 128, 256), False
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.body = HighResolutionBaseNet(HRNET_SPEC["w32"], stage_interp_type="nearest")
+
+    def hybrid_forward(self, F, x):
+        return self.body(x)
+
+    def load_zoo(self, path, devices):
+        """Take the weights of the classification network ``hrnet_w32_c`` (a file of its own, or the zoo's download)."""
+        path = path if path is not None else get_model_file("hrnet_w32_cls")
+        self.body.load_parameters(path, ctx=devices, ignore_extra=True)
+
+
+def _resnet50v2():
+    return StagedEncoder(vision.resnet50_v2(), (6, 7, 8, 9), (256, 512, 1024, 2048), True, "resnet50_v2")
+
+
+def _resnet18v2():
+    return StagedEncoder(vision.resnet18_v2(), (6, 7, 8, 9), (64, 128, 256, 512), True, "resnet18_v2")
+
+
+def _resnet18v2_half():
+    zoo = ResNetV2(BasicBlockV2, [2, 2, 2, 2], [32, 32, 64, 128, 256])
+    return StagedEncoder(zoo, (6, 7, 8, 9), (32, 64, 128, 256), True)
+
+
+def _mobilenetv3_large():
+    return StagedEncoder(get_model("mobilenetv3_large"), (6, 9, 15, 18), (24, 40, 112, 160), False, "mobilenetv3_large")
+
+
+def _mobilenetv3_small():
+    return StagedEncoder(get_model("mobilenetv3_small"), (4, 6, 11, 14), (16, 24, 48, 96), False, "mobilenetv3_small")
+
+
+ENCODERS = {
+    "resnet50v2": _resnet50v2,                # GV(ResNet50)
+    "hrnetv2_w32": HRNetEncoder,              # GV(HRNet)
+    "mobilenetv3_large": _mobilenetv3_large,  # Table 9
+    "mobilenetv3_small": _mobilenetv3_small,
+    "resnet18v2": _resnet18v2,                # ours, for small machines
+    "resnet18v2_half": _resnet18v2_half,      # ours: the same with half the channels, for two cores
+}
+
+
+def get_encoder(name):
+    """A fresh, uninitialised encoder; InputError lists the names where there is none."""
+    if name not in ENCODERS:
+        raise InputError("encoder", f'"{name}"', f"one of {', '.join(ENCODERS)}")
+    return ENCODERS[name]()

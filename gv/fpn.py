@@ -1,0 +1,108 @@
+"""Decoders: from an encoder's four maps to a heatmap a landmark.
+
+``FPN`` is linear, and so is band pooling. The vectors can therefore be computed from the averages of the encoder's
+maps over rows and columns instead of from heatmaps: ``FPN.profiles`` does that with the same parameters.
+"""
+
+import mxnet as mx
+from mxnet.gluon import HybridBlock, nn
+
+from gv.core.errors import InputError
+
+
+class FPN(HybridBlock):
+    """Feature pyramid decoder: laterals 1x1, nearest upsampling and addition from the top down, one 3x3 convolution at
+    the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; READINGS: widths are ours).
+
+    maps: (B, channels[i], size/4 ... size/32) -> heatmaps (B, L, side, side). side is size/4 (the paper) or that times
+    a power of two, reached by more nearest upsampling before the 3x3 convolution.
+    """
+
+    def __init__(self, channels, landmarks, size, side, width=256, normalise=True, **kwargs):
+        super().__init__(**kwargs)
+        extra = side * 4 // size
+        if side * 4 != size * extra or extra < 1 or extra & (extra - 1):
+            raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
+        self.side, self.extra, self.levels = side, extra, len(channels)
+        self.sides = [size // 4 // 2 ** level for level in range(len(channels))]
+        with self.name_scope():
+            self.entry = nn.HybridSequential(prefix="entry_")
+            self.laterals = nn.HybridSequential(prefix="lateral_")
+            for count in channels:
+                tap = nn.HybridSequential()
+                if normalise:
+                    tap.add(nn.BatchNorm(in_channels=count), nn.Activation("relu"))
+                self.entry.add(tap)
+                self.laterals.add(nn.Conv2D(width, 1, in_channels=count, weight_initializer=mx.init.Xavier()))
+            self.smooth = nn.Conv2D(width, 3, padding=1, in_channels=width, weight_initializer=mx.init.Xavier())
+            self.head = nn.Conv2D(landmarks, 1, in_channels=width, weight_initializer=mx.init.Xavier())
+
+    def hybrid_forward(self, F, *maps):
+        maps = [tap(m) for tap, m in zip(self.entry, maps)]
+        merged = self.laterals[-1](maps[-1])
+        for level in range(self.levels - 2, -1, -1):
+            merged = self.laterals[level](maps[level]) + F.UpSampling(merged, scale=2, sample_type="nearest")
+        if self.extra > 1:
+            merged = F.UpSampling(merged, scale=self.extra, sample_type="nearest")
+        return self.head(self.smooth(merged))
+
+    def profiles(self, F, maps, context=None):
+        """Column means (B, L, 1, side) and row means (B, L, 1, side) of the heatmaps, without making the heatmaps.
+
+        Each map is reduced to six lines: the mean, first and last of its rows, and of its columns. Laterals,
+        upsampling and addition act on lines as on maps. The zero padding of the 3x3 convolution is what the first and
+        last lines are for: with kernel rows k0, k1, k2, the mean over output rows is
+        conv(mean; k0 + k1 + k2) - conv(first / side; k2) - conv(last / side; k0).
+        """
+        lines = [self._lines(F, tap(m), side) for tap, m, side in zip(self.entry, maps, self.sides)]
+        merged = self.laterals[-1](lines[-1])                                     # (B, width, 6, side / 2^k)
+        for level in range(self.levels - 2, -1, -1):
+            merged = self.laterals[level](lines[level]) + F.repeat(merged, repeats=2, axis=3)
+        if self.extra > 1:
+            merged = F.repeat(merged, repeats=self.extra, axis=3)
+        if F is mx.sym:
+            weight, bias = self.smooth.weight.var(), self.smooth.bias.var()
+        else:
+            weight, bias = self.smooth.weight.data(context), self.smooth.bias.data(context)
+        columns = F.slice_axis(merged, axis=2, begin=0, end=3)
+        rows = F.slice_axis(merged, axis=2, begin=3, end=6)
+        return (self.head(self._smooth_lines(F, columns, weight, bias)),
+                self.head(self._smooth_lines(F, rows, F.transpose(weight, (0, 1, 3, 2)), bias)))
+
+    @staticmethod
+    def _lines(F, m, side):
+        """(B, c, side, side) -> (B, c, 6, side): mean, first, last row; mean, first, last column.
+
+        One matrix product a direction: MXNet's averages over an axis are many times slower backwards.
+        """
+        ends = F.transpose(F.one_hot(F.arange(0, 2) * (side - 1), side))           # (side, 2): picks first and last
+        reduce = F.concat(F.ones((side, 1)) / side, ends, dim=1)                   # (side, 3)
+        columns = F.dot(m, reduce)                                                 # (B, c, side, 3)
+        rows = F.dot(F.transpose(m, (0, 1, 3, 2)), reduce)
+        return F.transpose(F.concat(rows, columns, dim=3), (0, 1, 3, 2))
+
+    def _smooth_lines(self, F, lines, weight, bias):
+        """Mean over rows of the zero-padded 3x3 convolution, from (mean, first, last): (B, width, 3, side) -> (…, 1, side)."""
+        total = F.sum(weight, axis=2, keepdims=True)
+        first = F.slice_axis(weight, axis=2, begin=2, end=3) * (-1.0 / self.side)
+        last = F.slice_axis(weight, axis=2, begin=0, end=1) * (-1.0 / self.side)
+        folded = F.concat(total, first, last, dim=2)
+        return F.Convolution(lines, folded, bias, kernel=(3, 3), pad=(0, 1), num_filter=self.smooth._channels)
+
+
+class HRNetHead(HybridBlock):
+    """HRNetV2's own head: the four branches upsampled to stride 4, concatenated, 1x1 with BatchNorm and ReLU, 1x1."""
+
+    def __init__(self, channels, landmarks, size, side, **kwargs):
+        super().__init__(**kwargs)
+        if side % (size // 4):
+            raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
+        self.side, total = side, sum(channels)
+        with self.name_scope():
+            self.mix = nn.Conv2D(total, 1, in_channels=total, weight_initializer=mx.init.Xavier())
+            self.norm = nn.BatchNorm(in_channels=total)
+            self.head = nn.Conv2D(landmarks, 1, in_channels=total, weight_initializer=mx.init.Xavier())
+
+    def hybrid_forward(self, F, *maps):
+        grown = [F.contrib.BilinearResize2D(m, height=self.side, width=self.side) for m in maps]
+        return self.head(F.relu(self.norm(self.mix(F.concat(*grown, dim=1)))))
