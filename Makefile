@@ -2,14 +2,14 @@
 #
 #   PYTHON     the Python to make the environment with   (found by itself: python3.11, python3.10, ...)
 #   VENV       folder of the environment                 (.venv)
-#   EXTRAS     extras of setup.py to install             (test,onnx,tensorboard)
+#   EXTRAS     extras of setup.py to install             (test,onnx)
 #   ARGS       more for pytest or ruff                   (none), e.g. ARGS="-k codec -x"
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder for the prepared indexes           (data)
 
 PYTHON ?=
 VENV ?= .venv
-EXTRAS ?= test,onnx,tensorboard
+EXTRAS ?= test,onnx
 ARGS ?=
 DATA ?= data
 export PYTHON VENV EXTRAS

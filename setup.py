@@ -36,7 +36,6 @@ setup(
         # ruff is pinned, since a new one brings new rules
         "test": ["pytest", "pytest-timeout", "hypothesis", "ruff==0.17.6", "setuptools"],
         "onnx": ["onnx>=1.13,<1.18", "onnxruntime"],
-        "tensorboard": ["tensorboardX"],
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},
     classifiers=[

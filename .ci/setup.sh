@@ -2,14 +2,14 @@
 # Makes the environment in $VENV (.venv where unset), with this project installed in it, and does nothing where it is ready.
 #
 #   VENV    folder of the environment                      PYTHON  the Python to make it with (else: found, 3.11 first)
-#   EXTRAS  extras of setup.py to install (test,onnx,tensorboard where unset)
+#   EXTRAS  extras of setup.py to install (test,onnx where unset)
 #
 # Everything that can be known to fail is looked at before the packages (about 850 MB) are fetched.
 # Exit codes: 0 ready, 1 the installation failed, 2 something is missing on this machine (one line on stderr says what).
 set -eu
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
-extras=${EXTRAS-test,onnx,tensorboard}
+extras=${EXTRAS-test,onnx}
 begun=$venv/.setup-begun    # this script made the folder
 ready=$venv/.setup-ready    # ... and finished; holds what it was made from
 

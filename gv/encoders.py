@@ -20,7 +20,8 @@ class StagedEncoder(HybridBlock):
     def __init__(self, zoo, cuts, channels, raw_sums, zoo_name=None, **kwargs):
         super().__init__(**kwargs)
         self.channels, self.raw_sums = channels, raw_sums
-        self._zoo, self._zoo_name = [zoo], zoo_name  # in a list: its classifier must not become a child
+        # only its loader is kept: the zoo network itself must not become a child, its classifier is not used
+        self._load, self._zoo_name = zoo.load_parameters, zoo_name
         self.stages = nn.HybridSequential(prefix="")
         for begin, end in zip((0, *cuts[:-1]), cuts):
             self.stages.add(zoo.features[begin:end])
@@ -38,7 +39,7 @@ class StagedEncoder(HybridBlock):
             if self._zoo_name is None:
                 raise InputError("start=imagenet", "this encoder has no published weights", "start=scratch")
             path = get_model_file(self._zoo_name)
-        self._zoo[0].load_parameters(path, ctx=devices)
+        self._load(path, ctx=devices)
 
 
 class HRNetEncoder(HybridBlock):

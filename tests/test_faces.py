@@ -69,7 +69,7 @@ def test_an_index_keeps_every_bit(tmp_path_factory, train, test):
 def test_provenance_line(tmp_path):
     header = {**HEADER, "provenance": "official, partial"}
     index = write_index(tmp_path, {"train": [face()]}, official={"train": 3148}, **header)
-    assert index.provenance_line() == "300W: official, partial: 1 of 3148 training faces"
+    assert index.provenance_line() == "300W: official, partial: 1 of 3148 train faces"
     assert index_in(tmp_path).provenance_line() == "300W: official"
 
 

@@ -13,6 +13,8 @@ import warnings
 from gv import __version__
 from gv.core.errors import InputError
 
+LOADER_CORES = 1    # left free for the thread that cuts the next batch: OpenMP's waiting threads lose threefold beside it
+
 
 def _say(text):
     print(text, file=sys.stderr, flush=True)
@@ -27,7 +29,7 @@ def _parser(program, method_names, presets):
         sub = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}",
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
         sub.add_argument("--devices", default="cpu:0", help="cpu:0, cpu:0,1 or gpu:0,1,... (default %(default)s)")
-        sub.add_argument("--threads", type=int, help="OpenMP threads (default OMP_NUM_THREADS, else the cores / CPU devices); "
+        sub.add_argument("--threads", type=int, help="OpenMP threads a device (default OMP_NUM_THREADS, else the cores but one); "
                                                      "results repeat to the bit only at one thread count")
         sub.add_argument("--json", action="store_true", help="print JSON, and nothing else, on stdout")
         return sub
@@ -76,7 +78,7 @@ def _set_threads(arguments):
         os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     elif "OMP_NUM_THREADS" not in os.environ:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // sharing))
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (cores - LOADER_CORES) // sharing))
     import cv2
     cv2.setNumThreads(1)
 
@@ -91,6 +93,9 @@ def main(program, method_names, presets, load_methods, argv=None):
         report, text = getattr(commands, arguments.command)(arguments, load_methods())
     except InputError as error:
         _say(f"{program}: {error}")
+        return 2
+    except OSError as error:
+        _say(f"{program}: {InputError(error.filename or 'a file', error.strerror or error)}")
         return 2
     except KeyboardInterrupt:
         _say(f"{program}: interrupted; train goes on with --resume")

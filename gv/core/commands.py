@@ -146,7 +146,7 @@ def eval(arguments, methods):
               for key, found in points.items()}
     report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
               "boxes": arguments.boxes if arguments.boxes == "detector" else index.box_source, "shrink": arguments.shrink,
-              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(), "start": sidecar["start"],
+              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split), "start": sidecar["start"],
               "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
                           {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})

@@ -69,10 +69,10 @@ class Index:
     splits: dict
     extra: dict = field(default_factory=dict)
 
-    def provenance_line(self):
-        """One line for results, e.g. ``300W: official, partial: 2012 of 3148 training faces``."""
-        found, official = self.splits.get("train"), self.official.get("train")
-        counts = f": {found} of {official} training faces" if self.provenance == "official, partial" and official else ""
+    def provenance_line(self, split="train"):
+        """One line for results, e.g. ``300W: official, partial: 2012 of 3148 train faces``."""
+        found, official = self.splits.get(split), self.official.get(split)
+        counts = f": {found} of {official} {split} faces" if self.provenance == "official, partial" and official else ""
         return f"{self.source}: {self.provenance}{counts}"
 
 

@@ -178,7 +178,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
             parts = split_batch(images, points, devices)
             with autograd.record(train_mode=training.batchnorm == "train"):
                 losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
-            autograd.backward(losses)
+            autograd.backward(losses, train_mode=training.batchnorm == "train")
             optimiser.step(rate(step), len(images))
             step += 1
             if epoch_loss:

@@ -1,0 +1,118 @@
+"""Plots of finished runs: cumulative error (CED) and error against training time.
+
+    python -m experiments.plots ced "GV=runs/gv/errors_common.csv" "heatmap=runs/heatmap/errors_common.csv" --out ced.png
+    python -m experiments.plots curve "GV=runs/gv/log.csv" "heatmap=runs/heatmap/log.csv" --out curve.png
+
+``ced`` takes columns of errors files (NAME=FILE or NAME=FILE:COLUMN); ``curve`` takes logs of runs trained with
+``--set curve_split=...``.
+"""
+
+import argparse
+import csv
+import os
+import sys
+
+import numpy as np
+
+from data_prep.command import run
+from gv.core.errors import InputError
+
+COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
+LARGEST_ERROR = 0.1                                                             # the CED's right edge, as in Fig. 5
+
+
+def _sources(texts):
+    """[(name, path, column)] of NAME=FILE[:COLUMN]."""
+    sources = []
+    for text in texts:
+        name, equals, path = text.partition("=")
+        path, _, column = path.partition(":")
+        if not equals or not os.path.isfile(path):
+            raise InputError(text, "no file" if equals else "no name", "NAME=FILE or NAME=FILE:COLUMN of a file that exists")
+        sources.append((name, path, column))
+    return sources
+
+
+def read_column(path, column):
+    """The numbers of a CSV's column, rows without one left out; InputError where there are none."""
+    with open(path, newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows or column not in rows[0]:
+        raise InputError(path, f'no column "{column}"', f"one of {', '.join(rows[0]) if rows else '(an empty file)'}")
+    return np.array([float(row[column]) for row in rows if row[column]])
+
+
+def _axes(xlabel, ylabel):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.2), dpi=130)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.grid(True, color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _finish(figure, axes, out, **legend):
+    axes.legend(frameon=False, **legend)
+    figure.tight_layout()
+    figure.savefig(out)
+    print(out)
+
+
+def ced(sources, out, normaliser):
+    """Share of images at or below each error, with NME and AUC@0.1 in the legend."""
+    from gv.core import metrics
+    figure, axes = _axes(f"NME ({normaliser}), % of the normaliser", "share of images, %")
+    levels = np.linspace(0, LARGEST_ERROR, 401)
+    for (name, path, column), colour in zip(sources, COLOURS):
+        errors = read_column(path, column or "nme")
+        label = f"{name}: NME {100 * errors.mean():.2f} %, AUC {metrics.auc(errors, LARGEST_ERROR):.3f}"
+        axes.plot(100 * levels, 100 * metrics.ced(errors, levels), color=colour, label=label)
+    axes.set_xlim(0, 100 * LARGEST_ERROR)
+    axes.set_ylim(0, 100)
+    _finish(figure, axes, out, loc="lower right", fontsize=9)
+
+
+def curve(sources, out, normaliser, column):
+    """Error on the curve's split against minutes of training, on a logarithmic scale as in Fig. 6."""
+    figure, axes = _axes("training time, minutes", f"NME ({normaliser}), %")
+    for (name, path, given), colour in zip(sources, COLOURS):
+        column = given or column
+        errors = read_column(path, column)
+        with open(path, newline="", encoding="utf-8") as lines:
+            minutes = [float(row["seconds"]) / 60 for row in csv.DictReader(lines) if row[column]]
+        axes.plot(minutes, 100 * errors, color=colour, marker=".", markersize=5, label=f"{name}: last {100 * errors[-1]:.2f} %")
+    axes.set_yscale("log")
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_yticks([4, 5, 6, 8, 10, 15, 20, 30, 40])
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(2, low), min(60, high))
+    axes.grid(True, which="both", color="#dddddd", linewidth=0.7)
+    _finish(figure, axes, out, loc="upper right", fontsize=9)
+
+
+def main(argv=None):
+    """Draw one plot."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.plots", description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=("ced", "curve"))
+    parser.add_argument("sources", nargs="+", metavar="NAME=FILE[:COLUMN]")
+    parser.add_argument("--normaliser", default="ion", help="for the axis and the log's column (default %(default)s)")
+    parser.add_argument("--out", required=True, help="picture to write, .png or .svg")
+    arguments = parser.parse_args(argv)
+    if len(arguments.sources) > len(COLOURS):
+        raise InputError("sources", f"{len(arguments.sources)} lines", f"at most {len(COLOURS)} in one plot")
+    sources = _sources(arguments.sources)
+    if arguments.kind == "ced":
+        ced(sources, arguments.out, arguments.normaliser.upper())
+    else:
+        curve(sources, arguments.out, arguments.normaliser.upper(), f"nme_{arguments.normaliser}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
