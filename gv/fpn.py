@@ -12,7 +12,7 @@ from gv.core.errors import InputError
 
 class FPN(HybridBlock):
     """Feature pyramid decoder: laterals 1x1, nearest upsampling and addition from the top down, one 3x3 convolution at
-    the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; READINGS: widths are ours).
+    the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; docs/readings.md: the width is ours).
 
     maps: (B, channels[i], size/4 ... size/32) -> heatmaps (B, L, side, side). side is size/4 (the paper) or that times
     a power of two, reached by more nearest upsampling before the 3x3 convolution.

@@ -44,7 +44,7 @@ class VectorReading:
 
 
 def default_tau(theta):
-    """READINGS: 0.5 (1 + theta), the lower end of Section 3.4's range and Table 6's optimum at theta = 3."""
+    """docs/readings.md: 0.5 (1 + theta), the lower end of Section 3.4's range and Table 6's optimum at theta = 3."""
     return 0.5 * (1 + theta)
 
 
@@ -72,7 +72,7 @@ class GaussianVector(Method):
 
 @dataclass(frozen=True)
 class HeatmapOptions:
-    """As ``VectorOptions``; sigma and theta shape the 2-D label, whose peak is 1 + theta (READINGS: 1)."""
+    """As ``VectorOptions``; sigma and theta shape the 2-D label, whose peak is 1 + theta (docs/readings.md: 1)."""
 
     encoder: str = "resnet50v2"
     decoder: str = "fpn"

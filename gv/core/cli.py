@@ -1,4 +1,4 @@
-"""The sub-commands ``train``, ``eval`` and ``predict``, for whatever methods they are given.
+"""The sub-commands ``train``, ``eval``, ``predict`` and ``options``, for whatever methods they are given.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 1 a fault of ours. With ``--json``, stdout holds JSON alone;
 messages and progress go to stderr. Heavy imports wait until the arguments are read, so that ``--threads`` takes effect.
@@ -20,10 +20,17 @@ def _say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a wrong command line is said in one line, as every other bad input."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser(program, method_names, presets):
-    parser = argparse.ArgumentParser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
+    parser = _Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="train|eval|predict", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="train|eval|predict|options", required=True)
 
     def command(name, text, example):
         sub = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}",
@@ -41,7 +48,7 @@ def _parser(program, method_names, presets):
     train.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
     train.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
     train.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
-                       help="change one option of the preset; may be repeated; an unknown KEY lists them all")
+                       help=f"change one option of the preset; may be repeated; {program} options lists them")
     train.add_argument("--seed", type=int, help="of weights, order and augmentation (default 0)")
     train.add_argument("--out", required=True, help="folder of the run; must be new, unless --resume")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
@@ -65,6 +72,11 @@ def _parser(program, method_names, presets):
     predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs are read, e.g. beyond_box=false")
+
+    options = command("options", "List what --set can change, with the values of a preset and what they mean.",
+                      f"{program} options --method {method_names[0]} --preset paper")
+    options.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
+    options.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
     return parser
 
 
@@ -91,6 +103,9 @@ def main(program, method_names, presets, load_methods, argv=None):
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
         from gv.core import commands
         report, text = getattr(commands, arguments.command)(arguments, load_methods())
+        print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
+    except BrokenPipeError:  # the reader of our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except InputError as error:
         _say(f"{program}: {error}")
         return 2
@@ -100,5 +115,4 @@ def main(program, method_names, presets, load_methods, argv=None):
     except KeyboardInterrupt:
         _say(f"{program}: interrupted; train goes on with --resume")
         return 130
-    print(json.dumps(report, indent=1) if arguments.json else text)
     return 0

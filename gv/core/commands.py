@@ -1,5 +1,7 @@
 """What each sub-command does: from parsed arguments to (a report as JSON values, the same as text)."""
 
+import dataclasses
+import inspect
 import json
 import os
 from pathlib import Path
@@ -80,6 +82,26 @@ def train(arguments, methods):
                     f"{report['seconds']:.0f} s, last loss {report['loss']:.4g} ({report['provenance']})")
 
 
+def options(arguments, methods):
+    """``options``: every option of a method, by part, at the values of a preset."""
+    run = plan(methods, arguments.method, arguments.preset, {}, landmarks=0)
+    parts = {"method": run.method.options, "crop": run.crop, "augmentation": run.augment, "training": run.training,
+             "reading (eval --read, predict --set)": run.method.Reading()}
+    report = {part: dataclasses.asdict(value) for part, value in parts.items()}
+    lines = []
+    for part, value in parts.items():
+        lines += [f"{part}:", *(f"  {line}".rstrip() for line in inspect.getdoc(type(value)).splitlines()), ""]
+        lines += [f"    {name}={_as_setting(setting)}" for name, setting in report[part].items()] + [""]
+    return report, "\n".join(lines).rstrip()
+
+
+def _as_setting(value):
+    """A value as ``--set`` takes it."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(str(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
 def _choose(faces, count):
     """The first ``count`` faces of an even spread over the split; 0 = all."""
     if not count or count >= len(faces):
@@ -146,7 +168,8 @@ def eval(arguments, methods):
               for key, found in points.items()}
     report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
               "boxes": arguments.boxes if arguments.boxes == "detector" else index.box_source, "shrink": arguments.shrink,
-              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split), "start": sidecar["start"],
+              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split),
+              "start": sidecar["start"],
               "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
                           {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})

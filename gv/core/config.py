@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 from dataclasses import dataclass
 
 from gv.core.errors import InputError
@@ -13,7 +14,7 @@ BATCHNORMS = ("train", "frozen")
 
 @dataclass(frozen=True)
 class Training:
-    """How a net is trained. Defaults are the reading of the papers' unstated recipe (READINGS: ASSUMED).
+    """How a net is trained. Defaults are the reading of the papers' unstated recipe (ASSUMED: docs/readings.md).
 
     epochs; batch: images a step, over all devices. lr: Adam's; schedule: "step" (times lr_factor at lr_epochs) or
     "cosine" (down to 0), after warmup epochs of a rising rate. wd: weight decay, as MXNet's Adam applies it.
@@ -64,8 +65,13 @@ def _number(name, value):
     return value
 
 
-def _typed(name, value, kind):
-    """``value`` (a Python value, or text from the command line) as the field's type."""
+def _typed(name, value, field):
+    """``value`` (a Python value, or text from the command line) as the field's type; None only where it is the default."""
+    kind = field.type
+    if value is None or value == "none" and kind is not str:
+        if field.default is None:
+            return None
+        raise _wrong(name, value, "a value")
     try:
         if kind is bool:
             if isinstance(value, str):
@@ -77,10 +83,10 @@ def _typed(name, value, kind):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError
         elif kind is float:
-            value = None if value in (None, "none") else float(value if isinstance(value, str) else _number(name, value))
-            if value is not None and value != value:
+            value = float(value if isinstance(value, str) else _number(name, value))
+            if not math.isfinite(value):
                 raise ValueError
-        elif kind is tuple and value is not None:
+        elif kind is tuple:
             parts = value.split(",") if isinstance(value, str) else list(value)
             value = tuple(json.loads(part) if isinstance(part, str) else part for part in parts if part != "")
             for part in value:
@@ -95,7 +101,7 @@ def _typed(name, value, kind):
 
 def fill(kind, values):
     """An instance of the frozen dataclass ``kind`` from {name: value}; values may be text."""
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = [name for name in values if name not in fields]
     if unknown:
         raise InputError(f'option "{unknown[0]}"', "unknown", f"one of {', '.join(fields)}")

@@ -4,6 +4,7 @@ import os
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from gv.core import geometry
 from gv.core.errors import InputError
@@ -76,7 +77,8 @@ def map_box(box, mapping):
 def fit_detector(dataset, count):
     """The mapping for a data set's boxes, from up to ``count`` of its faces, evenly spread; None where too few are found."""
     detector, pairs = FaceDetector(), []
-    for i in np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)):
+    rows = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
+    for i in tqdm(rows, desc="face detector", unit="face", leave=False):
         match = best_match(detector(dataset.picture(i)), dataset.box(i))
         if match is not None:
             pairs.append((match, dataset.box(i)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mxnet as mx
 import numpy as np
-from gluoncv.utils import LRScheduler, LRSequential
+from gluoncv.utils import LRScheduler, LRSequential, freeze_bn
 from mxnet import autograd, gluon
 from tqdm import tqdm
 
@@ -65,9 +65,8 @@ class Optimiser:
                 updater.states_synced[index] = True
 
 
-def _start_weights(run, net, devices):
+def _start_weights(run, net, devices, start):
     """Initial weights: drawn from the seed, then whatever ``start`` names. Returns how they began, for the record."""
-    start = run.training.start
     mx.random.seed(run.training.seed + INIT_SEED_OFFSET)
     net.initialize(mx.init.Xavier(), ctx=devices)
     # one pass settles the shapes that were left open, before anything is copied in
@@ -126,13 +125,11 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     curve: function of the net to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
     stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
 
-    BatchNorm normalises each device's share by itself; the running statistics are averaged over devices at every
-    checkpoint and at the end.
+    BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
     """
     folder, training = Path(folder), run.training
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop, run.augment, training.seed)
     sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
-    folder.mkdir(parents=True, exist_ok=True)
 
     if sidecar:
         arrays = {name: np.array(value) for name, value in sidecar["arrays"].items()}
@@ -141,7 +138,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
         shapes = np.stack([still.points_px(i) for i in range(len(still))])
         arrays = {name: np.asarray(value) for name, value in run.method.fit(shapes, training.seed).items()}
     net = run.method.net(index.layout, arrays)
-    began = _start_weights(run, net, devices)
+    began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
     step, spent = 0, 0.0
     if sidecar:
         step, spent, began = sidecar["step"], sidecar["seconds"], sidecar["start"]
@@ -149,6 +146,8 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     optimiser = Optimiser(net, devices, training.wd, step)
     if sidecar and step:
         optimiser.restore(checkpoint.load(folder, "optimiser"))
+    if training.batchnorm == "frozen":
+        freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
     net.hybridize(static_alloc=True)
     loss = run.method.loss(arrays)
     loss.initialize(ctx=devices)
@@ -157,10 +156,10 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     steps_an_epoch = math.ceil(len(faces) / training.batch)
     rate = learning_rates(training, steps_an_epoch)
     rows = read_log(folder, step)
+    folder.mkdir(parents=True, exist_ok=True)  # not before every option has been understood
     write_json(folder / CONFIG_FILE, run.config())
 
     def save():
-        share_statistics(net, devices)
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
                  "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
                  "arrays": {name: value.tolist() for name, value in arrays.items()},
@@ -170,44 +169,43 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
 
     last_save = clock = time.perf_counter()
     end = training.epochs * steps_an_epoch
-    bar = tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True)
-    while step < end:
-        epoch, first = divmod(step, steps_an_epoch)
-        epoch_loss, epoch_images, epoch_start = [], 0, time.perf_counter()
-        for images, points in training_batches(dataset, training.batch, epoch, first):
-            parts = split_batch(images, points, devices)
-            with autograd.record(train_mode=training.batchnorm == "train"):
-                losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
-            autograd.backward(losses, train_mode=training.batchnorm == "train")
-            optimiser.step(rate(step), len(images))
-            step += 1
-            if epoch_loss:
-                _check_finite(epoch_loss, folder, step)  # waits for the step before this one: the queue stays short
-            epoch_loss.append(losses)
-            epoch_images += len(images)
-            bar.update(1)
+    with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True) as bar:
+        while step < end:
+            epoch, first = divmod(step, steps_an_epoch)
+            epoch_loss, epoch_images, epoch_start = [], 0, time.perf_counter()
+            for images, points in training_batches(dataset, training.batch, epoch, first):
+                parts = split_batch(images, points, devices)
+                with autograd.record():
+                    losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
+                autograd.backward(losses)
+                optimiser.step(rate(step), len(images))
+                step += 1
+                if epoch_loss:
+                    _check_finite(epoch_loss, folder, step)  # waits for the step before this one: the queue stays short
+                epoch_loss.append(losses)
+                epoch_images += len(images)
+                bar.update(1)
+                if step == stop_after:
+                    break
+            _check_finite(epoch_loss, folder, step)
+            now = time.perf_counter()
+            spent, clock = spent + now - clock, now
+            mean = sum(epoch_loss) / epoch_images
+            speed = epoch_images / (now - epoch_start)
+            bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
+            row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
+                   "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
+            share_statistics(net, devices)  # every epoch, not when a checkpoint is due: the clock must not change the result
+            if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
+                row.update({name: f"{value:.6g}" for name, value in curve(net).items()})
+                clock = time.perf_counter()  # the curve's own time is not training time
+            rows.append(row)
+            _write_log(folder / LOG_FILE, rows)
+            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS:
+                save()
+                last_save = clock = time.perf_counter()
             if step == stop_after:
                 break
-        _check_finite(epoch_loss, folder, step)
-        now = time.perf_counter()
-        spent, clock = spent + now - clock, now
-        mean = sum(epoch_loss) / epoch_images
-        speed = epoch_images / (now - epoch_start)
-        bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
-        row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
-               "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
-        if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
-            share_statistics(net, devices)
-            row.update({name: f"{value:.6g}" for name, value in curve(net).items()})
-            clock = time.perf_counter()  # the curve's own time is not training time
-        rows.append(row)
-        _write_log(folder / LOG_FILE, rows)
-        if step >= end or step == stop_after or now - last_save > SAVE_SECONDS:
-            save()
-            last_save = clock = time.perf_counter()
-        if step == stop_after:
-            break
-    bar.close()
     return net
 
 

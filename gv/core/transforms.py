@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gv.core.errors import InputError
 from gv.core.geometry import compose, mirror_matrix, similarity_about
 
 
@@ -31,6 +32,15 @@ class Augment:
     occlusion_side: float = 0.4
     brightness: float = 0.0
     contrast: float = 0.0
+
+    def __post_init__(self):
+        for name in ("rotation_p", "flip_p", "occlusion_p", "occlusion_side", "translate", "brightness", "contrast"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(name, getattr(self, name), "0 to 1")
+        if self.rotation < 0:
+            raise InputError("rotation", self.rotation, "0 or more degrees")
+        if not 0 < self.scale_min <= self.scale_max:
+            raise InputError("scale_min, scale_max", f"{self.scale_min:g}, {self.scale_max:g}", "0 < scale_min <= scale_max")
 
 
 def random_affine(rng, size, augment):
