@@ -19,6 +19,7 @@ setup(
     packages=find_packages(include=[
         "gv", "gv.*", "anchorface", "anchorface.*", "data_prep", "data_prep.*", "experiments", "experiments.*",
     ]),
+    package_data={"experiments": ["templates/*.html"]},
     python_requires=">=3.8,<3.12",
     install_requires=[
         "mxnet==1.9.1",  # the last release

@@ -18,6 +18,8 @@ from data_prep.command import run
 from gv.core.errors import InputError
 
 COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
+TICKS = ((1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 100), [n / 2 for n in range(2, 41)], [n / 10 for n in range(10, 201)])
+FEWEST_TICKS = 4                                                                # of an error axis, coarse where that is enough
 LARGEST_ERROR = 0.1                                                             # the CED's right edge, as in Fig. 5
 
 
@@ -56,45 +58,45 @@ def _axes(xlabel, ylabel):
     return figure, axes
 
 
-def _finish(figure, axes, out, **legend):
-    axes.legend(frameon=False, **legend)
-    figure.tight_layout()
-    figure.savefig(out)
-    print(out)
-
-
-def ced(sources, out, normaliser):
-    """Share of images at or below each error, with NME and AUC@0.1 in the legend."""
+def ced_figure(curves, normaliser):
+    """Share of images at or below each error. curves: [(name, errors (N,) as fractions)]; NME and AUC@0.1 in the legend."""
     from gv.core import metrics
     figure, axes = _axes(f"NME ({normaliser}), % of the normaliser", "share of images, %")
     levels = np.linspace(0, LARGEST_ERROR, 401)
-    for (name, path, column), colour in zip(sources, COLOURS):
-        errors = read_column(path, column or "nme")
+    for (name, errors), colour in zip(curves, COLOURS):
         label = f"{name}: NME {100 * errors.mean():.2f} %, AUC {metrics.auc(errors, LARGEST_ERROR):.3f}"
         axes.plot(100 * levels, 100 * metrics.ced(errors, levels), color=colour, label=label)
     axes.set_xlim(0, 100 * LARGEST_ERROR)
     axes.set_ylim(0, 100)
-    _finish(figure, axes, out, loc="lower right", fontsize=9)
+    axes.legend(frameon=False, loc="upper left", fontsize=8.5)
+    figure.tight_layout()
+    return figure
 
 
-def curve(sources, out, normaliser, column):
-    """Error on the curve's split against minutes of training, on a logarithmic scale as in Fig. 6."""
+def curve_figure(curves, normaliser):
+    """Error against minutes of training, on a logarithmic scale as in Fig. 6. curves: [(name, minutes, errors as fractions)]."""
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
     figure, axes = _axes("training time, minutes", f"NME ({normaliser}), %")
-    for (name, path, given), colour in zip(sources, COLOURS):
-        column = given or column
-        errors = read_column(path, column)
-        with open(path, newline="", encoding="utf-8") as lines:
-            minutes = [float(row["seconds"]) / 60 for row in csv.DictReader(lines) if row[column]]
+    for (name, minutes, errors), colour in zip(curves, COLOURS):
         axes.plot(minutes, 100 * errors, color=colour, marker=".", markersize=5, label=f"{name}: last {100 * errors[-1]:.2f} %")
     axes.set_yscale("log")
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks([4, 5, 6, 8, 10, 15, 20, 30, 40])
-    axes.yaxis.set_major_formatter(ScalarFormatter())
     low, high = axes.get_ylim()
-    axes.set_ylim(max(2, low), min(60, high))
-    axes.grid(True, which="both", color="#dddddd", linewidth=0.7)
-    _finish(figure, axes, out, loc="upper right", fontsize=9)
+    low, high = max(1, low / 1.05), min(110, high * 1.05)
+    choices = [[tick for tick in ticks if low <= tick <= high] for ticks in TICKS]
+    axes.set_yticks(next((inside for inside in choices if len(inside) >= FEWEST_TICKS), choices[-1]))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(low, high)
+    axes.legend(frameon=False, loc="upper right", fontsize=8.5)
+    figure.tight_layout()
+    return figure
+
+
+def read_curve(path, column):
+    """(minutes, errors) of a run's log, the rows that have an error."""
+    errors = read_column(path, column)
+    with open(path, newline="", encoding="utf-8") as lines:
+        return [float(row["seconds"]) / 60 for row in csv.DictReader(lines) if row[column]], errors
 
 
 def main(argv=None):
@@ -108,10 +110,14 @@ def main(argv=None):
     if len(arguments.sources) > len(COLOURS):
         raise InputError("sources", f"{len(arguments.sources)} lines", f"at most {len(COLOURS)} in one plot")
     sources = _sources(arguments.sources)
+    name = arguments.normaliser.upper()
     if arguments.kind == "ced":
-        ced(sources, arguments.out, arguments.normaliser.upper())
+        figure = ced_figure([(label, read_column(path, column or "nme")) for label, path, column in sources], name)
     else:
-        curve(sources, arguments.out, arguments.normaliser.upper(), f"nme_{arguments.normaliser}")
+        column = f"nme_{arguments.normaliser}"
+        figure = curve_figure([(label, *read_curve(path, given or column)) for label, path, given in sources], name)
+    figure.savefig(arguments.out, dpi=130)
+    print(arguments.out)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,14 @@ from mxnet.gluon import HybridBlock, nn
 from gv.core.errors import InputError
 
 
+def _growth(size, side):
+    """How many times more cells than input / 4: 1, 2, 4, ...; InputError for another side."""
+    extra = side * 4 // size
+    if extra < 1 or side * 4 != size * extra or extra & (extra - 1):
+        raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
+    return extra
+
+
 class FPN(HybridBlock):
     """Feature pyramid decoder: laterals 1x1, nearest upsampling and addition from the top down, one 3x3 convolution at
     the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; docs/readings.md: the width is ours).
@@ -20,10 +28,9 @@ class FPN(HybridBlock):
 
     def __init__(self, channels, landmarks, size, side, width=256, normalise=True, **kwargs):
         super().__init__(**kwargs)
-        extra = side * 4 // size
-        if side * 4 != size * extra or extra < 1 or extra & (extra - 1):
-            raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
-        self.side, self.extra, self.levels = side, extra, len(channels)
+        if width < 1:
+            raise InputError("width", width, "at least 1")
+        self.side, self.extra, self.levels = side, _growth(size, side), len(channels)
         self.sides = [size // 4 // 2 ** level for level in range(len(channels))]
         with self.name_scope():
             self.entry = nn.HybridSequential(prefix="entry_")
@@ -95,8 +102,7 @@ class HRNetHead(HybridBlock):
 
     def __init__(self, channels, landmarks, size, side, **kwargs):
         super().__init__(**kwargs)
-        if side % (size // 4):
-            raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
+        _growth(size, side)
         self.side, total = side, sum(channels)
         with self.name_scope():
             self.mix = nn.Conv2D(total, 1, in_channels=total, weight_initializer=mx.init.Xavier())

@@ -64,7 +64,7 @@ def test_two_bands_are_eq_5(bands, alpha):
 @settings(max_examples=20)
 @given(side=st.integers(4, 24), seed=st.integers(0, 2 ** 32 - 1))
 def test_fusing_3_and_5_is_one_convolution_of_the_means(side, seed):
-    """READINGS: half of 1/3 and half of 1/5 in the middle, half of 1/5 at the ends: [.1, .2667, .2667, .2667, .1]."""
+    """docs/readings.md: half of 1/3 and half of 1/5 in the middle, half of 1/5 at the ends: [.1, .2667, .2667, .2667, .1]."""
     maps = heatmaps(side, seed, (1, 1))
     kernel = [0.1, 4 / 15, 4 / 15, 4 / 15, 0.1]
     for found, means in zip(pooled(BandPooling(side), maps), (maps[0, 0].mean(axis=0), maps[0, 0].mean(axis=1))):

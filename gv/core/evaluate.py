@@ -32,6 +32,16 @@ def decode_faces(net, decoders, dataset, device, matrices=None, batch=EVALUATION
     return {name: np.stack(points) for name, points in found.items()}
 
 
+def mean_shape(dataset):
+    """The mean of a data set's landmarks in crop pixels, (L, 2): what one knows without looking at the picture."""
+    return np.mean([dataset.points_px(i) for i in range(len(dataset))], axis=0)
+
+
+def place_shape(shape, dataset):
+    """A shape in crop pixels put into every face's box: (N, L, 2) in image pixels."""
+    return np.stack([geometry.transform_points(geometry.invert(dataset.matrix(i)), shape) for i in range(len(dataset))])
+
+
 def true_points(faces):
     """Landmarks of faces, (N, L, 2), in image pixels."""
     return np.stack([face.points for face in faces])

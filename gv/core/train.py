@@ -16,7 +16,7 @@ from gv.core import checkpoint
 from gv.core.data import FaceDataset, split_batch, training_batches
 from gv.core.errors import InputError
 from gv.core.method import as_list
-from gv.core.run import CONFIG_FILE, write_json
+from gv.core.run import CONFIG_FILE, read_arrays, write_json
 
 LOG_FILE = "log.csv"
 SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
@@ -132,11 +132,11 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
 
     if sidecar:
-        arrays = {name: np.array(value) for name, value in sidecar["arrays"].items()}
+        arrays = read_arrays(sidecar)
     else:
         still = FaceDataset(index.folder, faces, index.layout, run.crop)
         shapes = np.stack([still.points_px(i) for i in range(len(still))])
-        arrays = {name: np.asarray(value) for name, value in run.method.fit(shapes, training.seed).items()}
+        arrays = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
     net = run.method.net(index.layout, arrays)
     began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
     step, spent = 0, 0.0

@@ -1,0 +1,195 @@
+"""``make demo``: the whole of Gaussian Vector on faces that the project makes itself, ending in one HTML page.
+
+    python -m experiments.demo --out runs/demo
+
+Makes an embedded 300-W-like set, trains GV on it (two cores: about seven minutes), evaluates and draws. Interrupted, it
+goes on where it was when called again.
+"""
+
+import argparse
+import base64
+import csv
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.command import run as run_command
+from gv.core.errors import InputError
+
+FACES, SEED = 1800, 7                   # of all splits together
+SETTINGS = {"epochs": 14, "size": 96, "side": 48, "curve_split": "common", "curve_every": 2}
+SHOWN, CROP_SHOWN = 16, 1.6             # faces on the page; the picture around each, in sides of its box
+LANDMARK, LANDMARK_NAME = 45, "outer corner of the eye on the right of the picture"
+TARGET = 0.06                           # NME(ION) that the demo is meant to reach
+
+
+def _gv(*arguments):
+    """One ``gv`` command in this process; stops the demo where it fails."""
+    from gv.cli import main
+    code = main([str(argument) for argument in arguments])
+    if code:
+        raise SystemExit(code)
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def make_faces(folder, size, seed, workers):
+    """The embedded set, unless it is there already."""
+    from data_prep.synthetic.sets import generate
+    from gv.core.faces import read_index
+    try:
+        index = read_index(folder)
+    except InputError:
+        index = None
+    if index is None or sum(index.splits[name] for name in ("train", "common", "challenge")) != size:
+        _say(f"1/4  making {size} faces")
+        generate("300w", size, seed, folder, workers)
+    else:
+        _say(f"1/4  {size} faces are there")
+
+
+def _png(figure):
+    """A matplotlib figure as a data URI."""
+    from matplotlib import pyplot
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    pyplot.close(figure)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _jpeg(image):
+    """An RGB image as a data URI."""
+    import cv2
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    if not done:
+        raise RuntimeError("OpenCV could not encode a JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def _drawn_faces(dataset, points, errors, rows):
+    """[{picture, error %}] of the faces in ``rows``: the picture around each with truth (red) and prediction (green)."""
+    from gv.core import draw, geometry
+    shown = []
+    for i in rows:
+        box = geometry.enlarge_box(geometry.square_box(dataset.box(i)), CROP_SHOWN - 1)
+        matrix = geometry.crop_matrix(box, 256)
+        crop = geometry.warp(dataset.picture(i), matrix, 256)
+        pairs = [geometry.transform_points(matrix, shape) for shape in (points[i], dataset.faces[i].points)]
+        picture = draw.draw_landmarks(crop, pairs[0], edges=False, true=pairs[1])
+        shown.append({"picture": _jpeg(picture), "error": 100 * errors[i]})
+    return shown
+
+
+def _vector_figure(net, run, dataset, row):
+    """One landmark's x and y vectors beside their labels, as in Fig. 4 (b)."""
+    import mxnet as mx
+    from matplotlib import pyplot
+
+    from gv.codec import VectorLabel
+    from gv.core.data import to_input
+    crop, points = dataset[row]
+    outputs = net(mx.nd.array(to_input(crop[None])))
+    options = run.method.options
+    label = VectorLabel(options.side, run.crop.size / options.side, options.sigma, options.theta, options.label, options.rounding)
+    labels = label(mx.nd.array(points[None]))
+    figure, places = pyplot.subplots(1, 3, figsize=(10.5, 3.1), gridspec_kw={"width_ratios": [1, 1.5, 1.5]})
+    places[0].imshow(crop)
+    places[0].plot(*points[LANDMARK], "o", markersize=9, markerfacecolor="none", markeredgecolor="#ffd000", markeredgewidth=2)
+    places[0].set_axis_off()
+    for axes, name, found, wanted in zip(places[1:], "xy", outputs, labels):
+        cells = np.arange(options.side)
+        axes.bar(cells, found[0, LANDMARK].asnumpy(), color="#1f5fa8", width=0.85, label="predicted")
+        axes.step(cells, wanted[0, LANDMARK].asnumpy(), where="mid", color="#c8501e", linewidth=1.6, label="label")
+        axes.set_title(f"{name} vector", fontsize=10)
+        axes.set_xlabel("cell")
+        axes.spines[["top", "right"]].set_visible(False)
+    places[1].legend(frameon=False, fontsize=9)
+    figure.tight_layout()
+    return _png(figure)
+
+
+def write_report(out, started):
+    """The page, from the finished run: every figure on it comes from files of this demo."""
+    import mxnet as mx
+    from jinja2 import Environment, PackageLoader
+
+    from experiments import plots
+    from gv.core import evaluate, metrics
+    from gv.core.data import FaceDataset
+    from gv.core.faces import read_index, read_split
+    from gv.core.run import build_net, load_run, write_json
+    from gv.core.train import read_log
+    from gv.methods import METHODS
+    run, sidecar, arrays = load_run(METHODS, out / "gv")
+    index = read_index(out / "faces")
+    net = build_net(run, arrays, out / "gv", [mx.cpu()])
+    sets = {split: FaceDataset(index.folder, read_split(index, split), index.layout, run.crop)
+            for split in ("train", "common", "challenge")}
+    report = json.loads((out / "gv" / "metrics.json").read_text(encoding="utf-8"))
+    mean = evaluate.mean_shape(sets["train"])
+    rows, plotted = [], []
+    for split in ("common", "challenge"):
+        placed = evaluate.place_shape(mean, sets[split])
+        errors = evaluate.face_errors(placed, sets[split].faces, index.normaliser, index.layout)
+        with open(out / "gv" / f"errors_{split}.csv", newline="", encoding="utf-8") as lines:
+            ours = np.array([float(row["nme"]) for row in csv.DictReader(lines)])
+        for name, values in (("Gaussian Vector", ours), ("mean shape in the box", errors)):
+            low, high = metrics.bootstrap_interval(values)
+            rows.append({"split": split, "name": name, "faces": len(values), "nme": 100 * values.mean(), "low": 100 * low,
+                         "high": 100 * high, "fr": 100 * metrics.failure_rate(values, 0.1), "auc": metrics.auc(values, 0.1)})
+            plotted.append((f"{name}, {split}", values))
+    common = sets["common"]
+    decoder = run.method.decoder(run.method.Reading(), arrays)
+    points = evaluate.decode_faces(net, {"default": decoder}, common, mx.cpu())["default"]
+    ours = evaluate.face_errors(points, common.faces, index.normaliser, index.layout)
+    shown = np.linspace(0, len(common) - 1, min(SHOWN, len(common))).round().astype(int)
+    log = [row for row in read_log(out / "gv") if row[f"nme_{index.normaliser}"]]
+    minutes = [float(row["seconds"]) / 60 for row in log]
+    falling = np.array([float(row[f"nme_{index.normaliser}"]) for row in log])
+    curve = plots.curve_figure([("embedded common", minutes, falling)], "ION")
+    page = Environment(loader=PackageLoader("experiments"), autoescape=True).get_template("demo.html").render(
+        rows=rows, target=100 * TARGET, provenance=index.provenance_line(), sidecar=sidecar, config=run.config(),
+        ced=_png(plots.ced_figure(plotted, "ION")), curve=_png(curve), faces=_drawn_faces(common, points, ours, shown),
+        vectors=_vector_figure(net, run, common, int(np.argsort(ours)[len(ours) // 2])), landmark=LANDMARK_NAME,
+        splits={name: len(data) for name, data in sets.items()}, bands=run.method.options.bands,
+        beyond=100 * report["common"]["readings"]["beyond_box"]["nme_ion"])
+    temporary = out / ".report.html.tmp"
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(out / "report.html")
+    best = {row["name"]: row["nme"] for row in rows if row["split"] == "common"}
+    write_json(out / "demo.json", {"nme_ion": best["Gaussian Vector"] / 100,
+                                   "nme_ion_mean_shape": best["mean shape in the box"] / 100,
+                                   "training_seconds": sidecar["seconds"], "seconds": time.time() - started})
+    print(f"NME(ION) on the embedded common split: {best['Gaussian Vector']:.2f} %, "
+          f"the mean shape in the box: {best['mean shape in the box']:.2f} %")
+    print(f"open {out / 'report.html'}")
+
+
+def main(argv=None):
+    """Make faces, train, evaluate, report."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", default="runs/demo", help="folder for all of it (default %(default)s)")
+    parser.add_argument("--faces", type=int, default=FACES, help="faces to make (default %(default)s)")
+    parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"], help="epochs to train (default %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make faces (default %(default)s)")
+    arguments = parser.parse_args(argv)
+    started, out = time.time(), Path(arguments.out)
+    make_faces(out / "faces", arguments.faces, SEED, arguments.workers)
+    _say("2/4  training Gaussian Vector")
+    settings = [f"--set={name}={value}" for name, value in {**SETTINGS, "epochs": arguments.epochs}.items()]
+    _gv("train", "--data", out / "faces", "--method", "gv", "--preset", "mini", "--out", out / "gv", "--resume", *settings)
+    _say("3/4  measuring")
+    for split in ("common", "challenge"):
+        _gv("eval", "--run", out / "gv", "--data", out / "faces", "--split", split, "--read", "beyond_box:beyond_box=true")
+    _say("4/4  drawing")
+    write_report(out, started)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
