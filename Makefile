@@ -14,11 +14,12 @@ ARGS ?=
 DATA ?= data
 export PYTHON VENV EXTRAS
 BIN = $(VENV)/bin
+LIKES = 300w cofw wflw jd aflw menpo
 # Results are bit-identical only at a fixed number of threads; training on more is the caller's choice.
 ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint clean data data-root w300 demo
+.PHONY: help setup test test-slow lint clean data data-root w300 demo faces
 
 help: ## this list
 	@echo "usage: make TARGET [VARIABLE=VALUE ...]; the variables are described at the top of the Makefile"
@@ -46,6 +47,10 @@ data-root:
 
 demo: setup ## the whole project on faces that it makes itself: about ten minutes on two cores, ends in runs/demo/report.html
 	$(BIN)/python -m experiments.demo --out runs/demo
+
+faces: setup ## contact sheets of the embedded sets, in runs/faces/
+	@mkdir -p runs/faces
+	@for like in $(LIKES); do $(BIN)/python -m data_prep.synthetic --like $$like --sheet runs/faces/$$like.png || exit $$?; done
 
 clean: ## remove caches and builds; keeps the environment, data and runs
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -21,6 +21,7 @@ from data_prep.command import run as run_command
 from gv.core.errors import InputError
 
 FACES, SEED = 1800, 7                   # of all splits together
+FEWEST_FACES = 60
 SETTINGS = {"epochs": 14, "size": 96, "side": 48, "curve_split": "common", "curve_every": 2}
 SHOWN, CROP_SHOWN = 16, 1.6             # faces on the page; the picture around each, in sides of its box
 LANDMARK, LANDMARK_NAME = 45, "outer corner of the eye on the right of the picture"
@@ -179,6 +180,8 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"], help="epochs to train (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that make faces (default %(default)s)")
     arguments = parser.parse_args(argv)
+    if arguments.faces < FEWEST_FACES:
+        raise InputError("--faces", arguments.faces, f"at least {FEWEST_FACES}, so that every split has faces to average")
     started, out = time.time(), Path(arguments.out)
     make_faces(out / "faces", arguments.faces, SEED, arguments.workers)
     _say("2/4  training Gaussian Vector")
