@@ -3,6 +3,7 @@
 from gluoncv.model_zoo import get_model
 from gluoncv.model_zoo.hrnet import HRNET_SPEC, HighResolutionBaseNet
 from gluoncv.model_zoo.model_store import get_model_file
+from gluoncv.utils import freeze_bn
 from mxnet.gluon import HybridBlock, nn
 from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, ResNetV2
@@ -60,17 +61,27 @@ class HRNetEncoder(HybridBlock):
         self.body.load_parameters(path, ctx=devices, ignore_extra=True)
 
 
+def _resnetv2(zoo, channels, zoo_name=None):
+    """A ResNetV2 cut at its stages.
+
+    Its first layer normalises the input by statistics that have no weights. Nothing before it needs a gradient, so MXNet
+    never runs its backward pass on a CPU and never updates them: they are used as they are, in training as in evaluation
+    (0 and 1 from scratch, the zoo's with the zoo's weights).
+    """
+    freeze_bn(zoo.features[0])
+    return StagedEncoder(zoo, (6, 7, 8, 9), channels, True, zoo_name)
+
+
 def _resnet50v2():
-    return StagedEncoder(vision.resnet50_v2(), (6, 7, 8, 9), (256, 512, 1024, 2048), True, "resnet50_v2")
+    return _resnetv2(vision.resnet50_v2(), (256, 512, 1024, 2048), "resnet50_v2")
 
 
 def _resnet18v2():
-    return StagedEncoder(vision.resnet18_v2(), (6, 7, 8, 9), (64, 128, 256, 512), True, "resnet18_v2")
+    return _resnetv2(vision.resnet18_v2(), (64, 128, 256, 512), "resnet18_v2")
 
 
 def _resnet18v2_half():
-    zoo = ResNetV2(BasicBlockV2, [2, 2, 2, 2], [32, 32, 64, 128, 256])
-    return StagedEncoder(zoo, (6, 7, 8, 9), (32, 64, 128, 256), True)
+    return _resnetv2(ResNetV2(BasicBlockV2, [2, 2, 2, 2], [32, 32, 64, 128, 256]), (32, 64, 128, 256))
 
 
 def _mobilenetv3_large():

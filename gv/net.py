@@ -18,6 +18,8 @@ class HeatmapNet(HybridBlock):
         super().__init__(**kwargs)
         if decoder not in DECODERS:
             raise InputError("decoder", f'"{decoder}"', f"one of {', '.join(DECODERS)}")
+        if size % 32:
+            raise InputError("size", size, "a multiple of 32 (the encoders' last stride)")
         if taps not in ("normalised", "raw"):
             raise InputError("taps", f'"{taps}"', "normalised or raw")
         with self.name_scope():

@@ -63,14 +63,14 @@ def draw_face(points, side, rng):
     return picture
 
 
-def make_faces(folder, count, rng, side=96, name="face"):
-    """``count`` drawn faces under folder/images, as Face objects with their landmarks' rectangle as box."""
+def make_faces(folder, count, rng, side=96, name="face", roll=15):
+    """``count`` drawn faces under folder/images, turned by up to ``roll`` degrees, boxes from the landmarks."""
     folder, faces = Path(folder), []
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for number in range(count):
         shape = template() * rng.uniform(0.9, 1.1, 2)
         shape[48:] += (0, rng.uniform(-0.06, 0.06))
-        angle, size = np.deg2rad(rng.uniform(-15, 15)), side * rng.uniform(0.27, 0.33)
+        angle, size = np.deg2rad(rng.uniform(-roll, roll)), side * rng.uniform(0.27, 0.33)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         points = (side - 1) / 2 + rng.uniform(-0.06, 0.06, 2) * side + shape @ turn.T * size
         image = f"images/{name}{number}.png"
@@ -79,10 +79,11 @@ def make_faces(folder, count, rng, side=96, name="face"):
     return faces
 
 
-def make_index(folder, train=16, common=8, seed=0):
+def make_index(folder, train=16, common=8, seed=0, roll=15):
     """An index of drawn faces with 68 landmarks in ``folder``; returns it as written."""
     rng = np.random.default_rng(seed)
-    splits = {name: make_faces(folder, count, rng, name=name) for name, count in (("train", train), ("common", common))}
+    counts = {"train": train, "common": common}
+    splits = {name: make_faces(folder, count, rng, name=name, roll=roll) for name, count in counts.items()}
     return write_index(folder, splits, layout=68, source="drawn", box_source="landmarks", normaliser="ion",
                        provenance="embedded")
 

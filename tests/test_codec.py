@@ -105,7 +105,7 @@ def test_the_defaults_by_hand():
     assert x[11] == x[9] == pytest.approx(math.exp(-1 / 8)) and x[15] == pytest.approx(math.exp(-25 / 8))
     assert x[16] == x[4] == 0 and np.count_nonzero(x) == 11
     printed = codec.VectorLabel(SIDE, STRIDE, label="printed")(points([(41.5, 81.5)]))[0].asnumpy()[0, 0]
-    assert printed[15] == pytest.approx(math.exp(-5 / 8)) and printed[16] == 0  # the cliff that READINGS speaks of
+    assert printed[15] == pytest.approx(math.exp(-5 / 8)) and printed[16] == 0  # the cliff that docs/readings.md speaks of
 
 
 def test_a_heatmaps_default_peak_is_one():
@@ -139,8 +139,8 @@ def test_bad_label_options_are_named(block):
         codec.VectorLabel(SIDE, STRIDE, label="square")
 
 
-@pytest.mark.parametrize("kind, options", [(codec.VectorLabel, {}), (codec.VectorLabel, {"label": "printed", "rounding": "exact"}),
-                                           (codec.HeatmapLabel, {})])
+@pytest.mark.parametrize("kind, options", [(codec.VectorLabel, {}), (codec.HeatmapLabel, {}),
+                                           (codec.VectorLabel, {"label": "printed", "rounding": "exact"})])
 def test_hybridized_labels_are_the_same(kind, options):
     block = kind(SIDE, STRIDE, **options)
     places = points([(3, 4), (-9, 60), (100, 200)])
@@ -186,7 +186,7 @@ def test_decoding_commutes_with_the_mirror(seed, shift, beyond):
 
 
 def shifted(line, m, shift):
-    """The refined position of the maximum ``m`` of a line; none at the two ends (READINGS, 3.1)."""
+    """The refined position of the maximum ``m`` of a line; none at the two ends (docs/readings.md, 3.1)."""
     if shift == "none" or m in (0, len(line) - 1):
         return float(m)
     if shift == "quarter":

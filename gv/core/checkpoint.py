@@ -87,9 +87,9 @@ def read_sidecar(run):
         sidecar = json.loads(path.read_text(encoding="utf-8"))
         if sidecar["version"] != VERSION:
             raise InputError(path, f"checkpoint version {sidecar['version']}", str(VERSION), "train again")
-        if not isinstance(sidecar["files"], dict) or "step" not in sidecar:
-            raise ValueError("files or step missing")
-    except (ValueError, KeyError, TypeError) as error:
+        if "step" not in sidecar or not all({"file", "sha256"} <= set(entry) for entry in sidecar["files"].values()):
+            raise ValueError("step, or a file and its sha256, missing")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(path, f"not a checkpoint's sidecar ({error})", "JSON written by train", "train again") from None
     return sidecar
 

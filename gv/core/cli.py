@@ -27,10 +27,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def _parser(program, method_names, presets):
+def _parser(program, method_names, presets, more):
     parser = _Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="train|eval|predict|options", required=True)
+    names = "|".join(("train", "eval", "predict", "options", *more))
+    commands = parser.add_subparsers(dest="command", metavar=names, required=True)
 
     def command(name, text, example):
         sub = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}",
@@ -73,6 +74,9 @@ def _parser(program, method_names, presets):
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs are read, e.g. beyond_box=false")
 
+    for name, (text, example, add_arguments, _) in more.items():
+        add_arguments(command(name, text, f"{program} {name} {example}"))
+
     options = command("options", "List what --set can change, with the values of a preset and what they mean.",
                       f"{program} options --method {method_names[0]} --preset paper")
     options.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
@@ -95,14 +99,20 @@ def _set_threads(arguments):
     cv2.setNumThreads(1)
 
 
-def main(program, method_names, presets, load_methods, argv=None):
-    """Run one command. method_names, presets: for the help; load_methods: () -> {name: Method}, imported only then."""
-    arguments = _parser(program, method_names, presets).parse_args(argv)
+def main(program, method_names, presets, load_methods, argv=None, more=None):
+    """Run one command. method_names, presets: for the help; load_methods: () -> {name: Method}, imported only then.
+
+    more: commands of this program alone, {name: (help, example's arguments, function that adds arguments to a parser,
+    function of (arguments, methods) to (report as JSON values, the same as text))}.
+    """
+    more = more or {}
+    arguments = _parser(program, method_names, presets, more).parse_args(argv)
     try:
         _set_threads(arguments)
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
         from gv.core import commands
-        report, text = getattr(commands, arguments.command)(arguments, load_methods())
+        own = more.get(arguments.command)
+        report, text = (own[3] if own else getattr(commands, arguments.command))(arguments, load_methods())
         print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
     except BrokenPipeError:  # the reader of our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -116,7 +116,7 @@ def _readings(method, texts):
         name, colon, rest = text.partition(":")
         if not colon or not name or name in readings:
             raise InputError(f"--read {text}", "no name of its own", "NAME:KEY=VALUE,...")
-        readings[name] = fill(method.Reading, parse_settings(rest.split(",")))
+        readings[name] = fill(method.Reading, parse_settings(rest.split(","), f"--read {name}:"))
     return readings
 
 
@@ -161,8 +161,10 @@ def eval(arguments, methods):
     if arguments.shrink:
         name += f"_shrink{arguments.shrink:g}"
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
-    decoders = {key: run.method.decoder(reading, arrays) for key, reading in readings.items()}
-    points = evaluate.decode_faces(net, decoders, dataset, device, matrices)
+    decoders = {key: run.method.ready_decoder(reading, arrays, device) for key, reading in readings.items()}
+    figures, seen = run.method.diagnostics(readings["default"], arrays), []
+    observe = (lambda outputs, true: seen.append(figures(outputs, true))) if figures else None
+    points = evaluate.decode_faces(net, decoders, dataset, device, matrices, observe=observe)
     norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
     errors = {key: {norm: evaluate.face_errors(found, faces, norm, index.layout) for norm in norms}
               for key, found in points.items()}
@@ -171,6 +173,11 @@ def eval(arguments, methods):
               "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split),
               "start": sidecar["start"],
               "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}
+    if figures:
+        report["diagnostics"] = evaluate.summarise(seen)
+    yaw = {key: evaluate.by_yaw(errors[key][index.normaliser], faces) for key in readings}
+    if yaw["default"]:
+        report["yaw"] = yaw
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
                           {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})
     stored = Path(arguments.run) / METRICS_FILE
@@ -200,6 +207,13 @@ def _eval_text(report, normaliser, threshold):
         lines.append(f"  {key:12s} NME({normaliser.upper()}) {100 * values[f'nme_{normaliser}']:.2f} %{spread}  "
                      f"FR@{threshold:g} {100 * values[f'fr_{normaliser}_{threshold:g}']:.2f} %  "
                      f"AUC@{threshold:g} {values[f'auc_{normaliser}_{threshold:g}']:.4f}{others}")
+    for key, bins in report.get("yaw", {}).items():
+        texts = (f"{name} {100 * row['nme']:.2f} % (variance {1e4 * row['variance']:.2f}, {row['faces']} faces)"
+                 for name, row in bins.items())
+        lines.append(f"  {key:12s} NME({normaliser.upper()}) by yaw: {'  '.join(texts)}")
+    if report.get("diagnostics"):
+        figures = (f"{name} {value:.4g}" for name, value in report["diagnostics"].items() if value is not None)
+        lines.append(f"  {'  '.join(figures)}")
     return "\n".join(lines)
 
 
@@ -229,7 +243,7 @@ def _output_paths(images, out):
 def predict(arguments, methods):
     """``predict``: landmarks of every face, in image pixels; drawn into ``--out``."""
     pictures = [read_picture(path) for path in arguments.images]
-    box = _parse_box(arguments.box) if arguments.box else None
+    box = _parse_box(arguments.box) if arguments.box is not None else None
     if box:
         for picture in pictures:
             check_box(box, picture)
@@ -243,8 +257,7 @@ def predict(arguments, methods):
                      "; no frontal face was found, give --box x0,y0,x1,y1"))
         for b, p in zip(boxes, points):
             lines.append(f"  box {','.join(f'{v:.1f}' for v in b)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in p))
-            picture = draw.draw_landmarks(picture, p, box=b)
-        drawn.append(picture)
+        drawn.append(draw.draw_faces(picture, points, boxes))
     if arguments.out:
         os.makedirs(arguments.out, exist_ok=True)
         for path, picture in zip(_output_paths(arguments.images, arguments.out), drawn):

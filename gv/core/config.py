@@ -60,7 +60,7 @@ def _wrong(name, value, expected):
 
 
 def _number(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
         raise _wrong(name, value, "numbers")
     return value
 
@@ -121,13 +121,13 @@ def fill_parts(kinds, values):
     return {part: fill(kind, shares[part]) for part, kind in kinds.items()}
 
 
-def parse_settings(pairs):
-    """["epochs=3", ...] -> {"epochs": "3", ...}."""
+def parse_settings(pairs, flag="--set "):
+    """["epochs=3", ...] -> {"epochs": "3", ...}. flag: what the pairs came after, for errors."""
     values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise InputError(f"--set {pair}", "no value", "key=value")
+            raise InputError(f"{flag}{pair}", "no value", "key=value")
         values[name.strip()] = value.strip()
     return values
 

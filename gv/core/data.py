@@ -33,8 +33,8 @@ class Crop:
     def __post_init__(self):
         if self.square not in ("extend", "stretch"):
             raise InputError("square", f'"{self.square}"', "extend or stretch")
-        if self.size < 32 or self.size % 32:
-            raise InputError("size", self.size, "a multiple of 32 (the encoders' last stride)")
+        if self.size < 32 or self.size % 16:
+            raise InputError("size", self.size, "a multiple of 16, at least 32")
 
     def matrix(self, box, shrink=0.0):
         """Image pixels to crop pixels, (2, 3); ``shrink`` is taken off the given box first (Table 5)."""

@@ -15,9 +15,28 @@ def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=N
 
     true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue.
     """
+    canvas, zoom = _enlarged(image)
+    _mark(canvas, zoom, points, colour, box, edges, true)
+    return canvas
+
+
+def draw_faces(image, shapes, boxes):
+    """The same for all faces of an image: landmarks (L, 2) and box (x0, y0, x1, y1) of each."""
+    canvas, zoom = _enlarged(image)
+    for points, box in zip(shapes, boxes):
+        _mark(canvas, zoom, points, PREDICTED, box)
+    return canvas
+
+
+def _enlarged(image):
+    """(a copy of the image, how many times larger it is)."""
     zoom = max(1, round(SMALLEST_SIDE / min(image.shape[:2])))
-    canvas = image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    unit = max(1, round(min(canvas.shape[:2]) / 400))
+    return (image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)), zoom
+
+
+def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
+    """Draw into an enlarged image; coordinates are those of the image before."""
+    unit = max(1, round(min(canvas.shape[:2]) / 240))
 
     def fixed(values):
         return np.round(((np.asarray(values) + 0.5) * zoom - 0.5) * (1 << FIXED_POINT_BITS)).astype(np.int32)
@@ -35,7 +54,6 @@ def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=N
         radius = int(1.6 * unit * (1 << FIXED_POINT_BITS))
         for x, y in places:
             cv2.circle(canvas, (int(x), int(y)), radius, tint, -1, cv2.LINE_AA, FIXED_POINT_BITS)
-    return canvas
 
 
 def write_picture(path, image):

@@ -91,12 +91,12 @@ def mirror_matrix(size):
 def warp(image, matrix, size):
     """The size x size crop of an image (H, W, 3) uint8 under ``matrix``; what lies outside the picture is 0.
 
-    Bilinear. A picture more than twice too large is first averaged down, so that a crop of a 10-megapixel
-    picture is not a sample of isolated pixels.
+    Bilinear. A picture at least twice too large is first averaged down by a whole factor, so that a crop of a
+    10-megapixel picture is not a sample of isolated pixels.
     """
     matrix = np.asarray(matrix, np.float64)
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    factor = int(0.5 / scale) if scale > 0 else 1
+    factor = int(1 / scale) if scale > 0 else 1
     if factor > 1:
         height, width = image.shape[:2]
         small = cv2.resize(image, (max(1, round(width / factor)), max(1, round(height / factor))), interpolation=cv2.INTER_AREA)

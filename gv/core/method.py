@@ -37,13 +37,20 @@ class Method(ABC):
     def decoder(self, reading, arrays):
         """The HybridBlock from (*outputs) to points_px (B, L, 2), in crop pixels."""
 
+    def ready_decoder(self, reading, arrays, device):
+        """``decoder`` with the constants it may hold on ``device``."""
+        decoder = self.decoder(reading, arrays)
+        decoder.initialize(ctx=device)
+        return decoder
+
     def load_start(self, net, path, devices):
         """Put published weights into the encoder (path None: the zoo's download)."""
         net.encoder.load_zoo(path, devices)
 
-    def diagnostics(self, outputs, points):
-        """The method's own figures for one batch: {name: (B,) NDArray}."""
-        return {}
+    def diagnostics(self, reading, arrays):
+        """The method's own figures: a function of (outputs, points_px (B, L, 2)) to {name: (B,) array}, NaN where a face
+        has none; or None."""
+        return None
 
 
 def as_list(outputs):

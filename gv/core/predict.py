@@ -22,7 +22,7 @@ class Predictor:
         self.device = device or mx.cpu()
         self.run, self.sidecar, arrays = load_run(methods, folder)
         self.net = build_net(self.run, arrays, folder, [self.device])
-        self.decoder = self.run.method.decoder(prediction_reading(self.run.method, reading or {}), arrays)
+        self.decoder = self.run.method.ready_decoder(prediction_reading(self.run.method, reading or {}), arrays, self.device)
         self.find_faces = None
 
     def faces(self, image):

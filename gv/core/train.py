@@ -47,6 +47,9 @@ class Optimiser:
         adam = mx.optimizer.Adam(wd=wd, begin_num_update=step)
         store = "device" if len(devices) > 1 else None
         self.trainer = gluon.Trainer(self.parameters, adam, kvstore=store, update_on_kvstore=False if store else None)
+        if store:  # now, or its first step would give every device the first one's BatchNorm statistics
+            self.trainer._init_kvstore()
+            self.trainer._init_params()
 
     def step(self, rate, images):
         self.trainer.set_learning_rate(rate)
@@ -122,7 +125,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
 
     devices: MXNet contexts; each takes an equal share of every batch. resume: go on from the checkpoint in ``folder``
     if there is one; the result is the same, bit for bit, as without the interruption (at one thread count).
-    curve: function of the net to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
+    curve: function of (net, arrays) to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
     stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
 
     BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
@@ -188,6 +191,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
                 if step == stop_after:
                     break
             _check_finite(epoch_loss, folder, step)
+            mx.nd.waitall()  # before BatchNorm's statistics are read: backward passes, which write them, may still be running
             now = time.perf_counter()
             spent, clock = spent + now - clock, now
             mean = sum(epoch_loss) / epoch_images
@@ -197,7 +201,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
                    "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
             share_statistics(net, devices)  # every epoch, not when a checkpoint is due: the clock must not change the result
             if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
-                row.update({name: f"{value:.6g}" for name, value in curve(net).items()})
+                row.update({name: f"{value:.6g}" for name, value in curve(net, arrays).items()})
                 clock = time.perf_counter()  # the curve's own time is not training time
             rows.append(row)
             _write_log(folder / LOG_FILE, rows)
