@@ -68,7 +68,7 @@ def ced_figure(curves, normaliser):
         axes.plot(100 * levels, 100 * metrics.ced(errors, levels), color=colour, label=label)
     axes.set_xlim(0, 100 * LARGEST_ERROR)
     axes.set_ylim(0, 100)
-    axes.legend(frameon=False, loc="upper left", fontsize=8.5)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, fontsize=8.5)  # below: clear of the lines
     figure.tight_layout()
     return figure
 
