@@ -24,7 +24,7 @@ from gv.core.layouts import LAYOUTS
 
 SIZES = sorted(LAYOUTS)
 CLEAR = {"occlusion": 0, "company": 0, "blur": 0, "grey": 0}
-REFERENCE = os.environ.get("MEAN_FACES")          # a folder of meanface_<data set>.txt: x y interleaved
+REFERENCE = os.environ.get("GV_REFERENCE_DIR")          # a folder of meanface_<data set>.txt: x y interleaved
 MEAN_FACES = {19: "AFLW", 29: "COFW", 68: "data_300W", 98: "WFLW", 106: "LaPa"}
 
 
@@ -106,7 +106,7 @@ def test_the_mean_face_is_symmetric_and_has_depth(size):
     assert 25 < nose[2] - corner[2] < 65 and 30 < nose[1] - corner[1] < 45
 
 
-@pytest.mark.skipif(not REFERENCE, reason="MEAN_FACES names no folder of published mean shapes")
+@pytest.mark.skipif(not REFERENCE, reason="GV_REFERENCE_DIR names no folder of published mean shapes")
 @pytest.mark.parametrize("size", sorted(MEAN_FACES))
 def test_mean_shape_is_the_published_one(size):
     """Within 5 % of the face's width at each landmark, after a similarity and the stretch of the set's crops to a square."""
