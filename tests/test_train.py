@@ -236,6 +236,13 @@ def test_the_log_says_what_happened(tmp_path, index):
     assert seconds == sorted(seconds) and seconds[0] > 0 and all(float(row["images_per_second"]) > 0 for row in rows)
 
 
+def test_a_run_is_not_resumed_on_other_faces(tmp_path, index):
+    """The sidecar knows what the run was trained on."""
+    train_tiny(tmp_path / "run", index, 10, settings={"epochs": 2}, stop_after=2)
+    with pytest.raises(InputError, match="other training faces"):
+        train_tiny(tmp_path / "run", index, 9, settings={"epochs": 2}, resume=True)
+
+
 def test_stop_after_leaves_a_checkpoint_that_goes_on(tmp_path, index):
     """Stopped in the middle of an epoch, gone on with, the end is the same to the bit."""
     settings = {"epochs": 3, "lr": 1e-3}

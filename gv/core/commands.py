@@ -181,9 +181,16 @@ def eval(arguments, methods):
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
                           {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})
     stored = Path(arguments.run) / METRICS_FILE
-    every = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
-    write_json(stored, {**every, name: report})
+    write_json(stored, {**_earlier_metrics(stored), name: report})
     return report, _eval_text(report, index.normaliser, arguments.threshold)
+
+
+def _earlier_metrics(path):
+    """What metrics.json holds of other splits and boxes; InputError where it is damaged."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise InputError(path, f"not JSON ({error})", "the file that eval wrote", "remove it and evaluate again") from None
 
 
 def _summary(errors, normaliser, threshold):

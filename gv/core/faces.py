@@ -4,6 +4,7 @@ An index is a folder with ``index.json`` (what the set is) and one JSON Lines fi
 (``train.jsonl``, ``common.jsonl``, ...), a face a line. Needs no MXNet.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -85,6 +86,11 @@ def face_to_line(face):
         "visible": face.visible.tolist(),
         "attributes": face.attributes,
     })
+
+
+def faces_digest(faces):
+    """SHA-256 of a list of faces, in their order: tells apart what two runs were trained on."""
+    return hashlib.sha256("\n".join(face_to_line(face) for face in faces).encode()).hexdigest()
 
 
 def face_from_line(line, where):

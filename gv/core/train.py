@@ -15,6 +15,7 @@ from tqdm import tqdm
 from gv.core import checkpoint
 from gv.core.data import FaceDataset, split_batch, training_batches
 from gv.core.errors import InputError
+from gv.core.faces import faces_digest
 from gv.core.method import as_list
 from gv.core.run import CONFIG_FILE, read_arrays, write_json
 
@@ -97,8 +98,12 @@ def read_log(folder, step=None):
     path = Path(folder) / LOG_FILE
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as lines:
-        return [row for row in csv.DictReader(lines) if step is None or int(row["step"]) <= step]
+    try:
+        with open(path, newline="", encoding="utf-8") as lines:
+            return [row for row in csv.DictReader(lines) if step is None or int(row["step"]) <= step]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(path, f"not a training log ({type(error).__name__})", "the log.csv that train wrote",
+                         "restore it, or remove it and go on without the earlier rows") from None
 
 
 def _write_log(path, rows):
@@ -134,6 +139,10 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop, run.augment, training.seed)
     sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
 
+    learnt_on = faces_digest(faces)
+    if sidecar and sidecar.get("faces_sha256") != learnt_on:
+        raise InputError(folder, "the run was made with other training faces", "the same --data and --split",
+                         "give those, or choose another --out")
     if sidecar:
         arrays = read_arrays(sidecar)
     else:
@@ -166,7 +175,8 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
                  "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
                  "arrays": {name: value.tolist() for name, value in arrays.items()},
-                 "arrays_sha256": checkpoint.arrays_digest(arrays), "devices": [str(device) for device in devices],
+                 "arrays_sha256": checkpoint.arrays_digest(arrays), "faces_sha256": learnt_on,
+                 "devices": [str(device) for device in devices],
                  "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
         checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state())
 
