@@ -1,23 +1,22 @@
-"""The command ``anchorface``. The method is still to come: until then every use but --help and --version says so."""
+"""The command ``anchorface``: AnchorFace and direct regression."""
 
-import argparse
 import sys
 
-from gv import __version__
+from anchorface import commands
+from gv.core import cli
 
-STILL_TO_COME = "anchorface: the AnchorFace method is still to come; this version trains Gaussian Vector, see gv --help"
+METHOD_NAMES = ("anchorface", "regression")
+PRESETS = ("paper", "mini", "ablate", "smoke")
+
+
+def _methods():
+    from anchorface.methods import METHODS
+    return METHODS
 
 
 def main(argv=None):
-    """Run the command; returns the exit code (2: nothing here can be used yet)."""
-    parser = argparse.ArgumentParser(
-        prog="anchorface",
-        description="AnchorFace facial landmark detection. The method is still to come: there is only --help and --version.",
-    )
-    parser.add_argument("--version", action="version", version=f"anchorface {__version__}")
-    parser.parse_known_args(argv)
-    print(STILL_TO_COME, file=sys.stderr)
-    return 2
+    """Entry point; returns the exit code."""
+    return cli.main("anchorface", METHOD_NAMES, PRESETS, _methods, argv, commands.MORE)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+"""AnchorFace, and the direct regression the paper compares it with, as methods of the same kind."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anchorface.anchors import GRIDS, anchor_points, place
+from anchorface.codec import AGGREGATES, CONFIDENCES, UNITS, AnchorDecoder, RegressionDecoder, check_choice
+from anchorface.diagnostics import AnchorDiagnostics
+from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
+from anchorface.net import FEATURES, AnchorNet, RegressionNet
+from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
+from anchorface.templates import make_templates, read_mean_face
+from gv.core.errors import InputError
+from gv.core.method import Method
+
+DESIGNS = ("kmeans", "hand")
+
+
+def _check(options, choices):
+    for name, values in choices.items():
+        check_choice(name, getattr(options, name), values)
+
+
+@dataclass(frozen=True)
+class AnchorOptions:
+    """design: kmeans or hand; clusters: KMeans prototypes; gamma: Eq. 1's threshold (hand); rolls: turns of each prototype.
+
+    3 x 8 is KMeans-24, 3 x 16 KMeans-48, 3 x 1 KMeans-3, 24 x 1 flat. pitch: degrees, other than 0 they need mean_face, a
+    file of the layout's mean landmarks in space. area: side of the anchor area in pixels of the crop; grid, grid_points:
+    edges or centres. beta, confidence (near, printed), distance_units (share, pixels): Eq. 5. offset_units: share or
+    pixels. weight: Eq. 4's, target, predicted or predicted_detached. entropy: Eq. 6's, target or printed. lam: lambda.
+    """
+
+    design: str = "kmeans"
+    clusters: int = 3
+    gamma: float = 6.0
+    rolls: int = 8
+    pitch: tuple = (0,)
+    mean_face: str = ""
+    area: float = 56.0
+    grid: int = 7
+    grid_points: str = "edges"
+    beta: float = 0.05
+    confidence: str = "near"
+    distance_units: str = "share"
+    offset_units: str = "share"
+    weight: str = "target"
+    entropy: str = "target"
+    lam: float = 0.5
+
+    def __post_init__(self):
+        _check(self, {"design": DESIGNS, "grid_points": GRIDS, "confidence": CONFIDENCES, "distance_units": UNITS,
+                      "offset_units": UNITS, "weight": WEIGHTS, "entropy": ENTROPIES})
+        for name in ("clusters", "rolls", "grid"):
+            if getattr(self, name) < 1:
+                raise InputError(name, getattr(self, name), "at least 1")
+        for name, low in (("gamma", 0), ("area", 0), ("lam", 0)):
+            if getattr(self, name) < low:
+                raise InputError(name, getattr(self, name), f"{low} or more")
+        if self.beta <= 0:
+            raise InputError("beta", self.beta, "more than 0")
+        if not self.pitch:
+            raise InputError("pitch", "no angle", "degrees with commas between, 0 for upright faces only")
+
+
+@dataclass(frozen=True)
+class AnchorReading:
+    """aggregate: weighted, argmax, mean (over the anchors with C >= c_th) or mean_all; c_th: Eq. 3's threshold."""
+
+    aggregate: str = "weighted"
+    c_th: float = 0.6
+
+    def __post_init__(self):
+        _check(self, {"aggregate": AGGREGATES})
+        if not 0 <= self.c_th <= 1:
+            raise InputError("c_th", self.c_th, "0 to 1")
+
+
+class AnchorFace(Method):
+    """Split and aggregate: offsets from anchors, and an average of what confident anchors say."""
+
+    name, Options, Reading, PRESETS = "anchorface", AnchorOptions, AnchorReading, ANCHOR_PRESETS
+
+    def fit(self, points, seed):
+        """{"templates": (K, L, 2)} in shares of the input, from training shapes (N, L, 2) in crop pixels."""
+        o = self.options
+        face = None if o.pitch == (0,) else read_mean_face(o.mean_face, points.shape[1])
+        return {"templates": make_templates(np.asarray(points) / self.size, o.design, o.clusters, o.gamma, o.pitch, face,
+                                            o.rolls, seed)}
+
+    def anchors(self, arrays):
+        """(A, L, 2) in crop pixels."""
+        o = self.options
+        return place(arrays["templates"], anchor_points(self.size, o.area, o.grid, o.grid_points), self.size)
+
+    def net(self, landmarks, arrays):
+        return AnchorNet(landmarks, len(arrays["templates"]), self.size, self.options.grid)
+
+    def loss(self, arrays):
+        o = self.options
+        target = dict(anchors=self.anchors(arrays), templates=len(arrays["templates"]), size=self.size, beta=o.beta,
+                      confidence=o.confidence, distance_units=o.distance_units, offset_units=o.offset_units)
+        return AnchorLoss(target, o.weight, o.entropy, o.lam)
+
+    def decoder(self, reading, arrays):
+        return AnchorDecoder(self.anchors(arrays), len(arrays["templates"]), self.size, reading.aggregate, reading.c_th,
+                             self.options.offset_units)
+
+    def diagnostics(self, reading, arrays):
+        return AnchorDiagnostics(self.anchors(arrays), self.size, self.options.offset_units, reading.c_th)
+
+
+@dataclass(frozen=True)
+class RegressionOptions:
+    """features: pool (the mean over the map's cells) or flatten; conv5: read conv5 (1024 channels) instead of stage 4."""
+
+    features: str = "pool"
+    conv5: bool = False
+
+    def __post_init__(self):
+        _check(self, {"features": FEATURES})
+
+
+@dataclass(frozen=True)
+class RegressionReading:
+    """Nothing to choose: the outputs are the points."""
+
+
+class Regression(Method):
+    """The baseline of Table 6: a fully connected layer of length 2L on the same backbone, L1."""
+
+    name, Options, Reading, PRESETS = "regression", RegressionOptions, RegressionReading, REGRESSION_PRESETS
+
+    def net(self, landmarks, arrays):
+        return RegressionNet(landmarks, self.size, self.options.features, self.options.conv5)
+
+    def loss(self, arrays):
+        return RegressionLoss(self.size)
+
+    def decoder(self, reading, arrays):
+        return RegressionDecoder(self.size)
+
+
+METHODS = {method.name: method for method in (AnchorFace, Regression)}

@@ -1,0 +1,82 @@
+"""The networks: AnchorFace's two heads on the backbone's map (Fig. 2), and the baseline that regresses points directly."""
+
+import mxnet as mx
+from mxnet.gluon import HybridBlock, nn
+
+from anchorface.codec import check_choice
+from anchorface.shufflenet import ShuffleNetEncoder, map_side
+
+FEATURES = ("pool", "flatten")
+HEAD_SPREAD = 1e-3      # ASSUMED: of the heads' first weights, so that training begins at the anchors themselves
+
+
+class AnchorNet(HybridBlock):
+    """x (B, 3, S, S) -> offsets (B, K * 2L, g, g), confidence logits (B, K, g, g).
+
+    One 1x1 convolution each on stage 4; where the grid is not the map's own, the map is resized first (bilinear, its
+    corners on the grid's). Channels of the offsets: template by template, x and y of each landmark in turn.
+    """
+
+    def __init__(self, landmarks, templates, size, grid=7, **kwargs):
+        super().__init__(**kwargs)
+        self.landmarks, self.templates, self.grid = landmarks, templates, grid
+        self.resized = grid != map_side(size)
+        with self.name_scope():
+            self.encoder = ShuffleNetEncoder()
+            head = dict(kernel_size=1, in_channels=self.encoder.channels, weight_initializer=mx.init.Normal(HEAD_SPREAD))
+            self.regress = nn.Conv2D(templates * 2 * landmarks, **head)
+            self.confide = nn.Conv2D(templates, **head)
+
+    def features(self, F, x):
+        """The map both heads read, (B, 464, g, g)."""
+        found = self.encoder(x)
+        return F.contrib.BilinearResize2D(found, height=self.grid, width=self.grid) if self.resized else found
+
+    def hybrid_forward(self, F, x):
+        found = self.features(F, x)
+        return self.regress(found), self.confide(found)
+
+
+class FusedNet(HybridBlock):
+    """x (B, 3, S, S) -> points_px (B, L, 2): an ``AnchorNet`` and its decoder in one, with the weights they hold.
+
+    Eq. 2 is a weighted sum, and the regression head is linear with weights of its own for each template. So the features are
+    summed first, under the votes, and the head is applied once a template instead of at every anchor point: the same result
+    to rounding for a P-th of the head's work.
+    """
+
+    def __init__(self, net, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.decoder = net, decoder
+        self.weight, self.bias, self.anchors = net.regress.weight, net.regress.bias, decoder.anchors
+
+    def hybrid_forward(self, F, x, weight, bias, anchors):
+        templates, coordinates = self.net.templates, 2 * self.net.landmarks
+        found = self.net.features(F, x)
+        votes = self.decoder.votes(F, self.net.confide(found))                                # (B, K, P)
+        pooled = F.batch_dot(votes, F.reshape(found, (0, 0, -1)), transpose_b=True)           # (B, K, c)
+        heads = F.reshape(weight, (templates, coordinates, -1))                               # (K, 2L, c)
+        moves = F.batch_dot(F.transpose(pooled, (1, 0, 2)), heads, transpose_b=True)          # (K, B, 2L)
+        moves = F.sum(moves, axis=0) + F.dot(F.sum(votes, axis=2), F.reshape(bias, (templates, coordinates)))
+        starts = self.decoder.starts(F, votes, anchors)                                       # (B, 2L)
+        return F.reshape(starts + self.decoder.offset_unit * moves, (0, self.net.landmarks, 2))
+
+
+class RegressionNet(HybridBlock):
+    """x (B, 3, S, S) -> (B, 2L), shares of the input's side from its centre: the baseline of Table 6.
+
+    features: "pool" the backbone's map over its cells, or "flatten" it. conv5: read ShuffleNetV2's conv5 (1024 channels)
+    instead of stage 4 (464).
+    """
+
+    def __init__(self, landmarks, size, features="pool", conv5=False, **kwargs):
+        super().__init__(**kwargs)
+        check_choice("features", features, FEATURES)
+        cells = map_side(size) ** 2 if features == "flatten" else 1
+        with self.name_scope():
+            self.encoder = ShuffleNetEncoder(conv5)
+            self.gather = nn.Flatten() if features == "flatten" else nn.GlobalAvgPool2D()
+            self.output = nn.Dense(2 * landmarks, in_units=self.encoder.channels * cells)
+
+    def hybrid_forward(self, F, x):
+        return self.output(self.gather(self.encoder(x)))

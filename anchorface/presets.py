@@ -1,0 +1,23 @@
+"""The sizes and schedules of ``--preset``: each names only where it differs from the options' defaults."""
+
+# Section 4.1. Not stated and ASSUMED: batch 64, rotation by up to 30 degrees, always; shift by up to 10 % of the box; flip
+_PAPER = {
+    "size": 224, "epochs": 50, "batch": 64, "lr": 1e-3, "schedule": "step", "lr_epochs": (20, 30, 40), "wd": 1e-5,
+    "rotation_p": 1.0, "scale_min": 1.0, "scale_max": 1.0, "translate": 0.1,
+}
+
+# what two cores do in an hour on 300-W; not tuned
+_MINI = {
+    **_PAPER, "size": 112, "enlarge": 0.1, "epochs": 60, "batch": 16, "schedule": "cosine", "warmup": 1.0,
+    "brightness": 0.2, "contrast": 0.2, "translate": 0.05,
+}
+
+# a run of three minutes or less, so that a grid with seeds can finish
+_ABLATE = {**_MINI, "epochs": 12, "faces": 1500, "detector_faces": 0}
+
+# two steps
+_SMOKE = {**_MINI, "size": 64, "epochs": 1, "faces": 8, "batch": 4, "warmup": 0.0, "detector_faces": 0}
+
+REGRESSION_PRESETS = {"paper": _PAPER, "mini": _MINI, "ablate": _ABLATE, "smoke": _SMOKE}
+# the anchor area in pixels: the same quarter of the input as the paper's 56 of 224
+ANCHOR_PRESETS = {name: {**values, "area": values["size"] / 4} for name, values in REGRESSION_PRESETS.items()}
