@@ -59,7 +59,7 @@ def _png(figure):
     """A matplotlib figure as a data URI."""
     from matplotlib import pyplot
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     pyplot.close(figure)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 

@@ -68,8 +68,8 @@ def ced_figure(curves, normaliser):
         axes.plot(100 * levels, 100 * metrics.ced(errors, levels), color=colour, label=label)
     axes.set_xlim(0, 100 * LARGEST_ERROR)
     axes.set_ylim(0, 100)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, fontsize=8.5)  # below: clear of the lines
     figure.tight_layout()
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8.5)  # below: clear of the lines
     return figure
 
 
@@ -116,7 +116,7 @@ def main(argv=None):
     else:
         column = f"nme_{arguments.normaliser}"
         figure = curve_figure([(label, *read_curve(path, given or column)) for label, path, given in sources], name)
-    figure.savefig(arguments.out, dpi=130)
+    figure.savefig(arguments.out, dpi=130, bbox_inches="tight")
     print(arguments.out)
 
 
