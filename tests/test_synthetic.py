@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data_prep import command
-from data_prep.synthetic import scene
+from data_prep.synthetic import scene, sets
 from data_prep.synthetic.__main__ import main
 from data_prep.synthetic.landmarks import face_places, mean_landmarks, scheme, surface_points
 from data_prep.synthetic.person import draw_person
@@ -189,6 +189,32 @@ def made(tmp_path_factory):
 
 def test_same_seed_same_bytes_whatever_the_workers(made, tmp_path):
     generate("300w", 20, 5, tmp_path, workers=2)
+    assert digest(tmp_path) == digest(made["300w"])
+
+
+def test_interrupted_it_goes_on_and_ends_with_the_same_bytes(made, tmp_path, monkeypatch):
+    make, asked = sets._make, []
+
+    def interrupted(job):
+        if len(asked) == 7:
+            raise KeyboardInterrupt
+        asked.append(job)
+        return make(job)
+
+    monkeypatch.setattr(sets, "_make", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        generate("300w", 20, 5, tmp_path)
+    assert not (tmp_path / "index.json").exists()
+    with open(tmp_path / sets.JOURNAL, "r+b") as journal:  # and the last line was torn
+        journal.truncate(journal.seek(0, os.SEEK_END) - 9)
+    monkeypatch.setattr(sets, "_make", lambda job: asked.append(job) or make(job))
+    generate("300w", 20, 5, tmp_path)
+    assert len(asked) == 7 + (20 - 6) and digest(tmp_path) == digest(made["300w"])
+
+
+def test_what_another_set_left_behind_is_not_taken_over(made, tmp_path):
+    (tmp_path / sets.JOURNAL).write_text('{"version": 1, "like": "300w", "size": 20, "seed": 6}\nnot a face\n', encoding="utf-8")
+    generate("300w", 20, 5, tmp_path)
     assert digest(tmp_path) == digest(made["300w"])
 
 

@@ -4,6 +4,7 @@ A set is a pure function of (like, size, seed): picture i of a split is drawn fr
 ``VERSION``, so that neither the number of worker processes nor the other splits change a byte.
 """
 
+import json
 import multiprocessing
 import sys
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,10 @@ from tqdm import tqdm
 
 from data_prep.synthetic.picture import Options, draw_sample
 from gv.core.errors import InputError
-from gv.core.faces import Face, write_index
+from gv.core.faces import Face, face_from_line, face_to_line, write_index
 
 VERSION = 1                                       # of the difficulty options and of the generator: a change of bytes raises it
+JOURNAL = ".drawn.jsonl"                          # the faces drawn so far; gone when the set is whole
 SIDE = 256                                        # pixels of a picture
 SMALLEST = 20                                     # pictures a set must have, so that no split is empty
 
@@ -127,7 +129,10 @@ def _single_threaded():
 
 
 def generate(like, size, seed, out, workers=1):
-    """Write a set of ``size`` pictures under ``out``; returns {folder: Index}. InputError for what cannot be done."""
+    """Write a set of ``size`` pictures under ``out``; returns {folder: Index}. InputError for what cannot be done.
+
+    Interrupted, it goes on where it was when called again with the same arguments.
+    """
     if like not in SETS:
         raise InputError("--like", f'no data set "{like}"', f"one of {', '.join(SETS)}")
     if size < SMALLEST:
@@ -141,13 +146,35 @@ def generate(like, size, seed, out, workers=1):
     jobs = [(like, folder, split, i, seed, str(out)) for (folder, split), count in number.items() for i in range(count)]
     for folder, split in number:
         Path(out, folder, "images", split).mkdir(parents=True, exist_ok=True)
-    faces = {key: [] for key in number}
-    with tqdm(total=len(jobs), unit="face", file=sys.stderr, disable=None) as progress:
-        for job, face in zip(jobs, _map(jobs, workers)):
-            faces[job[1], job[2]].append(face)
+    journal = Path(out, JOURNAL)
+    head = json.dumps({"version": VERSION, "like": like, "size": size, "seed": seed}) + "\n"
+    drawn = _drawn(journal, head)
+    with open(journal, "w", encoding="utf-8") as lines, tqdm(total=len(jobs), initial=len(drawn), unit="face", file=sys.stderr,
+                                                             disable=None) as progress:
+        lines.write(head + "".join(face_to_line(face) + "\n" for face in drawn))
+        for face in _map(jobs[len(drawn):], workers):
+            drawn.append(face)
+            lines.write(face_to_line(face) + "\n")
+            lines.flush()
             progress.update()
-    return {folder: _write(like, folder, part, {split: faces[folder, split] for split in part.splits}, seed, size, source, out)
-            for folder, part in parts.items()}
+    faces = {key: [] for key in number}
+    for job, face in zip(jobs, drawn):
+        faces[job[1], job[2]].append(face)
+    indexes = {folder: _write(like, folder, part, {split: faces[folder, split] for split in part.splits}, seed, size, source, out)
+               for folder, part in parts.items()}
+    journal.unlink()
+    return indexes
+
+
+def _drawn(journal, head):
+    """The faces that an interrupted call of the same set had drawn, in their order."""
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True) if journal.is_file() else []
+    faces = []
+    for line in lines[1:] if lines[:1] == [head] else []:
+        if not line.endswith("\n"):  # torn by the interruption
+            break
+        faces.append(face_from_line(line, str(journal)))
+    return faces
 
 
 def _map(jobs, workers):
