@@ -102,9 +102,10 @@ def place(xy):
     column = middle + xy[:, 0] / 1.8
     row = np.interp(xy[:, 1], grid[12:, middle, 1], np.arange(12, len(grid)))
     for _ in range(12):
-        here = _bilinear(grid, row, column)
-        across = _bilinear(grid, row, column + 0.25) - _bilinear(grid, row, column - 0.25)
-        down = _bilinear(grid, row + 0.25, column) - _bilinear(grid, row - 0.25, column)
+        rows = np.concatenate([row, row, row, row + 0.25, row - 0.25])
+        columns = np.concatenate([column, column + 0.25, column - 0.25, column, column])
+        here, ahead, behind, below, above = np.split(_bilinear(grid, rows, columns), 5)
+        across, down = ahead - behind, below - above
         error = (xy - here) * 0.5
         det = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
         det = np.where(np.abs(det) < 1e-3, 1e-3, det)
