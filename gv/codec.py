@@ -4,8 +4,6 @@ B images, L landmarks, side = h = w cells. Points are (B, L, 2) in crop pixels; 
 (pixel + 0.5) / stride - 0.5, so that a mirror of the crop mirrors the label.
 """
 
-import math
-
 from mxnet.gluon import HybridBlock
 
 from gv.core.errors import InputError
@@ -149,8 +147,3 @@ class HeatmapDecoder(HybridBlock):
         cells = F.stack(_refine(F, along_x, column, self.side, self.shift),
                         _refine(F, along_y, row, self.side, self.shift), axis=2)
         return to_pixels(cells, self.stride)
-
-
-def outside_distance(value, tau, sigma):
-    """Eq. 7 for one number: how many cells beyond the end the peak lies, given the end's value (0 < value <= tau)."""
-    return math.sqrt(-2 * sigma ** 2 * math.log(value / tau))

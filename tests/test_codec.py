@@ -268,7 +268,6 @@ def test_unknown_shift_lists_the_shifts(decoder):
 @pytest.mark.parametrize("shift", codec.SHIFTS)
 def test_eq_7_by_hand(shift):
     assert FOUR_PEAKED == pytest.approx(2.35482, abs=1e-5)
-    assert codec.outside_distance(1.0, 2.0, 2.0) == pytest.approx(FOUR_PEAKED, abs=1e-12)
     decode = codec.VectorDecoder(SIDE, STRIDE, shift, True, tau=2.0, sigma_bbs=2.0)
     falling = np.linspace(1, 0.1, SIDE)
     for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-5)):

@@ -59,17 +59,3 @@ def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
 def write_picture(path, image):
     """Write an RGB image as the kind its suffix says; returns whether it could be written."""
     return cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-
-def contact_sheet(images, columns, side):
-    """Images (H, W, 3) fitted into squares of ``side`` pixels, ``columns`` a row, on white."""
-    rows = -(-len(images) // columns)
-    sheet = np.full((rows * side, columns * side, 3), 255, np.uint8)
-    for place, image in enumerate(images):
-        scale = side / max(image.shape[:2])
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method)[:side, :side]
-        top = place // columns * side + (side - small.shape[0]) // 2
-        left = place % columns * side + (side - small.shape[1]) // 2
-        sheet[top:top + small.shape[0], left:left + small.shape[1]] = small
-    return sheet
