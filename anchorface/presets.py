@@ -13,7 +13,7 @@ _MINI = {
 }
 
 # a run of three minutes or less, so that a grid with seeds can finish
-_ABLATE = {**_MINI, "epochs": 12, "faces": 1500, "detector_faces": 0}
+_ABLATE = {**_MINI, "epochs": 9, "faces": 1500, "detector_faces": 0}
 
 # two steps
 _SMOKE = {**_MINI, "size": 64, "epochs": 1, "faces": 8, "batch": 4, "warmup": 0.0, "detector_faces": 0}
