@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from gv.core.errors import InputError
+from gv.core.faces import write_index
 
 BAD_INPUT = 2
 
@@ -47,9 +48,29 @@ def run(main):
     return 0
 
 
+def write_set(args, report, splits, folder, *, layout, box_source, normaliser, extra=None):
+    """Write the index of a set that was read, unless ``--check-only``; notes it in ``report``.
+
+    splits: {name: faces}, pictures named by ``picture_path(..., folder)``. The counts and the provenance are the report's.
+    """
+    if args.check_only:
+        return
+    absolute = any(os.path.isabs(face.image) for faces in splits.values() for face in faces)
+    write_index(folder, splits, layout=layout, source=report.source, box_source=box_source, normaliser=normaliser,
+                provenance=report.provenance, official=report.official, found=report.found,
+                extra={"image_paths": "absolute" if absolute else "relative", **(extra or {})})
+    report.notes.append(f"written: {folder}; it names its pictures by " + (
+        "absolute paths" if absolute else "paths relative to itself: a moved index needs its pictures moved alike"))
+
+
 def show(report, as_json):
-    """Print a ``Report`` on stdout."""
-    print(json.dumps(report.record(), indent=2) if as_json else report.text())
+    """Print a ``Report``, or {name: Report} of a set that is several indexes, on stdout."""
+    if isinstance(report, dict):
+        text = json.dumps({name: one.record() for name, one in report.items()}, indent=2) if as_json else (
+            "\n\n".join(one.text() for one in report.values()))
+    else:
+        text = json.dumps(report.record(), indent=2) if as_json else report.text()
+    print(text)
 
 
 def picture_path(path, folder):

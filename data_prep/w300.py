@@ -25,7 +25,7 @@ from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.points_files import read_pts
 from data_prep.report import Report
 from gv.core.errors import InputError
-from gv.core.faces import Face, write_index
+from gv.core.faces import Face
 from gv.core.geometry import tight_box
 
 LANDMARKS = 68
@@ -152,13 +152,8 @@ def main(arguments=None):
                               "of the official bounding_boxes_*.mat, anywhere up to two folders below --root")
     args = command.parse(options, arguments)
     splits, report = read_tree(args.root, args.boxes, None if args.check_only else args.out)
-    if not args.check_only:
-        absolute = any(os.path.isabs(face.image) for faces in splits.values() for face in faces)
-        write_index(args.out, splits, layout=LANDMARKS, source=report.source, box_source=args.boxes, normaliser="ion",
-                    provenance=report.provenance, official=report.official, found=report.found,
-                    extra={"image_paths": "absolute" if absolute else "relative", "duplicates": DUPLICATES})
-        report.notes.append(f"written: {args.out}; it names its pictures by " + (
-            "absolute paths" if absolute else "paths relative to itself: a moved index needs its pictures moved alike"))
+    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=args.boxes, normaliser="ion",
+                      extra={"duplicates": DUPLICATES})
     command.show(report, args.json)
 
 
