@@ -44,7 +44,8 @@ def read_column(path, column):
     return np.array([float(row[column]) for row in rows if row[column]])
 
 
-def _axes(xlabel, ylabel):
+def new_axes(xlabel, ylabel):
+    """(figure, axes) in the project's plain style, without a screen."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -61,7 +62,7 @@ def _axes(xlabel, ylabel):
 def ced_figure(curves, normaliser):
     """Share of images at or below each error. curves: [(name, errors (N,) as fractions)]; NME and AUC@0.1 in the legend."""
     from gv.core import metrics
-    figure, axes = _axes(f"NME ({normaliser}), % of the normaliser", "share of images, %")
+    figure, axes = new_axes(f"NME ({normaliser}), % of the normaliser", "share of images, %")
     levels = np.linspace(0, LARGEST_ERROR, 401)
     for (name, errors), colour in zip(curves, COLOURS):
         label = f"{name}: NME {100 * errors.mean():.2f} %, AUC {metrics.auc(errors, LARGEST_ERROR):.3f}"
@@ -76,7 +77,7 @@ def ced_figure(curves, normaliser):
 def curve_figure(curves, normaliser):
     """Error against minutes of training, on a logarithmic scale as in Fig. 6. curves: [(name, minutes, errors as fractions)]."""
     from matplotlib.ticker import NullFormatter, ScalarFormatter
-    figure, axes = _axes("training time, minutes", f"NME ({normaliser}), %")
+    figure, axes = new_axes("training time, minutes", f"NME ({normaliser}), %")
     for (name, minutes, errors), colour in zip(curves, COLOURS):
         axes.plot(minutes, 100 * errors, color=colour, marker=".", markersize=5, label=f"{name}: last {100 * errors[-1]:.2f} %")
     axes.set_yscale("log")

@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from gv.core import checkpoint, detector, draw, evaluate, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
-from gv.core.data import FaceDataset, read_picture
+from gv.core.data import FaceDataset, choose_faces, read_picture
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.faces import read_index, read_split
@@ -64,7 +63,7 @@ def train(arguments, methods):
     out = Path(arguments.out)
     if out.exists() and not arguments.resume:
         raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
-    faces = _choose(faces, run.training.faces)
+    faces = choose_faces(faces, run.training.faces)
     curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
     _check_pictures(index, faces + curve_faces)
     if (out / CONFIG_FILE).is_file():
@@ -100,13 +99,6 @@ def _as_setting(value):
     if isinstance(value, (tuple, list)):
         return ",".join(str(part) for part in value)
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _choose(faces, count):
-    """The first ``count`` faces of an even spread over the split; 0 = all."""
-    if not count or count >= len(faces):
-        return faces
-    return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
 
 
 def _readings(method, texts):

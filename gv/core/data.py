@@ -57,6 +57,13 @@ def read_picture(path):
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
+def choose_faces(faces, count):
+    """``count`` faces in an even spread over a list of them; 0 = all."""
+    if not count or count >= len(faces):
+        return faces
+    return [faces[i] for i in np.linspace(0, len(faces) - 1, count).round().astype(int)]
+
+
 def to_input(crops):
     """Crops (B, S, S, 3) uint8 to the net's input (B, 3, S, S) float32: RGB, ImageNet mean and deviation."""
     scaled = (np.asarray(crops, np.float32) / 255 - IMAGENET_MEAN) / IMAGENET_STD

@@ -1,0 +1,141 @@
+"""What a paper concludes from a table, as a test on the numbers with their spread over seeds.
+
+A claim is a list of margins. A margin is worked out once a seed, from cells of runs with that seed (paired), and is positive
+where the numbers speak for the claim. Over seeds it has Student's 95 % interval, and the verdict is read off that: all of it
+above zero, reproduced; all below, contradicted; else undecided. One seed decides nothing, unless there is no chance in the
+figures.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+LEVEL = 0.95
+SAME = 0.02            # ASSUMED: two errors closer than this share of their size are called equal ("insensitive", "adds nothing")
+MOST_SEEDS = 1000
+NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduced", "contradicted"
+VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_RUN)
+
+
+@dataclass(frozen=True)
+class Margin:
+    """label: what is compared; cells: (row, column) of the table; of: from their values, one a cell, to the margin.
+
+    same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value.
+    """
+
+    label: str
+    cells: tuple
+    of: object
+    same: bool = False
+
+
+def name_of(cell):
+    """A cell's name in a sentence."""
+    return " ".join(part for part in cell if part)
+
+
+def beats(better, worse, higher=False):
+    """The margin by which one cell has the lower error (higher: the greater value) than another."""
+    sign = -1 if higher else 1
+    return Margin(f"{name_of(better)} against {name_of(worse)}", (better, worse), lambda a, b: sign * (b - a))
+
+
+def at_most(cell, bound):
+    """The margin by which a cell stays below a bound, in the table's own unit before scaling."""
+    return Margin(f"{name_of(cell)} at most {bound:g}", (cell,), lambda a: bound - a)
+
+
+def at_least(cell, bound):
+    """The margin by which a cell stays above a bound."""
+    return Margin(f"{name_of(cell)} at least {bound:g}", (cell,), lambda a: a - bound)
+
+
+def ratio_at_least(numerator, denominator, factor):
+    """The margin by which one cell is at least ``factor`` times another, as a ratio less the factor."""
+    return Margin(f"{name_of(numerator)} / {name_of(denominator)} at least {factor:g}", (numerator, denominator),
+                  lambda a, b: a / b - factor)
+
+
+def same(a, b):
+    """Two cells are equal to within ``SAME`` of the first."""
+    return Margin(f"{name_of(a)} and {name_of(b)}", (a, b), lambda x, y: y - x, same=True)
+
+
+def not_better(other, base):
+    """``other`` is not better than ``base``: the margin of base, granted ``SAME`` of its value."""
+    return Margin(f"{name_of(other)} no better than {name_of(base)}", (base, other), lambda x, y: y - x + SAME * abs(x))
+
+
+def lowest_inside(grid):
+    """The best cell of a grid (a list of rows of cells) is not at its edge: best edge less best inside."""
+    edge = [cell for i, row in enumerate(grid) for j, cell in enumerate(row)
+            if i in (0, len(grid) - 1) or j in (0, len(row) - 1)]
+    inside = [cell for row in grid for cell in row if cell not in edge]
+    return Margin("best inside the grid against best at its edge", (*inside, *edge),
+                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's."""
+
+    text: str
+    where: str
+    margins: tuple
+    ours: bool = False
+
+
+def interval(values):
+    """(mean, low, high) of seeds' margins: Student's interval; low and high are infinite for a single seed."""
+    values = np.asarray(values, np.float64)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, -math.inf, math.inf
+    half = float(student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def seeds_to_decide(difference, spread):
+    """The least number of seeds whose interval at this spread (standard deviation) leaves nought out; None: too many."""
+    for count in range(2, MOST_SEEDS + 1):
+        if student.ppf((1 + LEVEL) / 2, count - 1) * spread / math.sqrt(count) < abs(difference):
+            return count
+    return None
+
+
+def judge_margin(margin, by_seed, exact=False):
+    """{"label", "verdict", "seeds", "mean", "low", "high", "spread", "needs", ...} of a margin.
+
+    by_seed: [(value of each cell)], a tuple a seed that has them all. exact: one seed is enough. needs: seeds that would decide.
+    """
+    if not by_seed:
+        return {"label": margin.label, "verdict": NOT_RUN, "seeds": 0}
+    margins = [margin.of(*values) for values in by_seed]
+    mean, low, high = interval(margins)
+    if exact:
+        low = high = mean
+    spread = float(np.std(margins, ddof=1)) if len(margins) > 1 else None
+    granted = SAME * abs(float(np.mean([values[0] for values in by_seed]))) if margin.same else None
+    if margin.same:
+        apart = low > granted or high < -granted
+        verdict = REPRODUCED if -granted <= low and high <= granted else CONTRADICTED if apart else UNDECIDED
+    else:
+        verdict = REPRODUCED if low > 0 or (exact and low >= 0) else CONTRADICTED if high < 0 else UNDECIDED
+    needs = None
+    if verdict == UNDECIDED and spread:
+        distance = granted - abs(mean) if margin.same else mean
+        needs = seeds_to_decide(distance, spread) if distance else None
+    return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
+            "spread": spread, "needs": needs, "granted": granted, "exact": exact}
+
+
+def combine(verdicts):
+    """The verdict on a claim from those on its margins: contradicted by one, reproduced by all."""
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    if NOT_RUN in verdicts:
+        return NOT_RUN
+    return UNDECIDED if UNDECIDED in verdicts else REPRODUCED

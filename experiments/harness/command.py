@@ -1,0 +1,153 @@
+"""The command line that every table's script shares: run what is missing, print the table beside the printed one, keep it."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from data_prep.command import run as run_main
+from experiments.harness import claims, execute, records
+from experiments.harness.jobs import Place, collect
+from experiments.harness.results import Results, margin_text, table_text
+from gv.core.errors import InputError
+from gv.core.run import write_json
+
+PRESETS = ("smoke", "ablate", "mini", "paper")
+RECORDS = "docs/results/records"
+
+
+def parser(program, text):
+    """The options of a table's script."""
+    options = argparse.ArgumentParser(prog=program, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--preset", choices=PRESETS, default="ablate", help="size and schedule (default %(default)s)")
+    options.add_argument("--data", default=os.environ.get("DATA") or None,
+                         help="folder of prepared indexes, one a set: 300w, wflw, ... (default: $DATA, else embedded faces)")
+    options.add_argument("--devices", default="cpu:0",
+                         help="cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (default %(default)s)")
+    options.add_argument("--together", action="store_true", help="one run at a time over all devices")
+    options.add_argument("--seeds", type=int, default=1, help="runs of every row, with seeds 0, 1, ... (default %(default)s)")
+    options.add_argument("--out", default="runs", help="folder of runs (default %(default)s)")
+    options.add_argument("--records", help=f"folder of records (default {RECORDS}; at smoke, OUT/smoke/records)")
+    options.add_argument("--any-sources", action="store_true", help="take records that other versions of the code have made")
+    options.add_argument("--dry-run", action="store_true", help="list the runs that are missing and the time they will take")
+    options.add_argument("--no-run", action="store_true", help="run nothing: print what the records have")
+    options.add_argument("--json", action="store_true", help="print JSON, and nothing else, on stdout")
+    return options
+
+
+def place_of(args):
+    """The ``Place`` of parsed arguments; InputError for a number of seeds or a folder that cannot be."""
+    if args.seeds < 1:
+        raise InputError("--seeds", args.seeds, "at least 1")
+    if args.data and not Path(args.data).is_dir():
+        raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
+    default = str(Path(args.out, "smoke", "records")) if args.preset == "smoke" else RECORDS
+    return Place(args.preset, args.data, args.out, args.records or default)
+
+
+def dry_run(jobs, place, devices, together):
+    """[(line, seconds or None)] of the jobs that are missing, and the whole time as text."""
+    known = execute.speeds(records.read_all(place.records))
+    rows = [(execute.describe(job), execute.estimate(job, place, known)) for job in jobs if not job.finished()]
+    beside = len(execute.slots(devices, together))
+    total = sum(seconds for _, seconds in rows if seconds is not None) / beside
+    unknown = sum(seconds is None for _, seconds in rows)
+    text = f"{len(rows)} runs, {execute.text_of_seconds(total)} with {beside} side by side"
+    return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
+
+
+def folder_of(table, place):
+    """Where a table's results are kept: embedded and official numbers never share a place."""
+    return Path(place.out, table.key, f"{place.preset}-{'official' if place.data else 'embedded'}")
+
+
+def keep(results):
+    """Write table.json, table.md and the figures of a table, and return the folder."""
+    table, place = results.table, results.place
+    folder = folder_of(table, place)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "table.json", as_json(results))
+    (folder / "table.md").write_text(as_text(results), encoding="utf-8")
+    for figure in table.figures:
+        figure.draw(results, folder / f"{figure.name}.png")
+    return folder
+
+
+def provenances(results):
+    """The data of a table's trainings and measurements, each once."""
+    lines = {}
+    for job in results.jobs.values():
+        if job.record and job.source in results.table.sources() and job.record["data"]:
+            lines[job.record["data"]] = None
+    return list(lines)
+
+
+def as_json(results):
+    """A table's numbers and verdicts as JSON values."""
+    table = results.table
+    cells = [{"row": row, "column": column, "published": results.published((row, column)), "ours": results.values((row, column))}
+             for row, column in table.cells]
+    return {"table": table.key, "title": table.title, "unit": table.unit, "preset": results.place.preset, "seeds": results.seeds,
+            "provenance": provenances(results), "cells": cells, "claims": [results.judge(claim) for claim in table.claims],
+            "missing": [execute.describe(job) for job in results.missing()], "notes": list(table.notes)}
+
+
+def as_text(results):
+    """A table as Markdown: what it is, the numbers, the claims."""
+    table, place = results.table, results.place
+    lines = [f"# {table.title}", "", f"printed / ours ± deviation over seeds, {table.unit}; preset {place.preset}, "
+             f"seeds asked for: {len(results.seeds)}; data: {'; '.join(provenances(results)) or 'none yet'}", "",
+             table_text(results), ""]
+    for claim in table.claims:
+        judged = results.judge(claim)
+        lines.append(f"- **{judged['verdict']}**: {judged['text']} ({judged['where']})")
+        lines += [f"  - {margin_text(margin)}" for margin in judged["margins"]]
+        if judged["verdict"] == claims.NOT_RUN:
+            keys = {key for margin in claim.margins for key in margin.cells}
+            _, cost = dry_run(results.missing(keys), place, "cpu:0", False)
+            lines.append(f"  - running it: {cost}")
+    lines += [f"- {note}" for note in table.notes]
+    return "\n".join(lines) + "\n"
+
+
+def run_tables(tables, args):
+    """Run what tables want and print them. InputError after all if a run failed; what finished is kept."""
+    place, seeds = place_of(args), list(range(args.seeds))
+    jobs = collect(tables, seeds, place, args.any_sources)
+    if args.dry_run:
+        rows, text = dry_run(jobs.values(), place, args.devices, args.together)
+        if args.json:
+            print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
+        else:
+            print("\n".join([f"{execute.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
+        return
+    failed = []
+    if not args.no_run:
+        failed = execute.run_all(list(jobs.values()), tables, seeds, place, args.devices, args.together)
+        jobs = collect(tables, seeds, place, args.any_sources)
+    shown = [Results(table, jobs, seeds, place) for table in tables]
+    folders = [keep(results) for results in shown]
+    if args.json:
+        print(json.dumps([as_json(results) for results in shown], indent=2))
+    else:
+        for results, folder in zip(shown, folders):
+            print(as_text(results))
+            print(f"kept in {folder}\n")
+    if failed:
+        raise execute.explain(failed)
+
+
+def main(table, text, arguments=None):
+    """The exit code of a table's script. text: its docstring."""
+    program = f"python -m experiments.{Path(sys.argv[0]).stem}"
+
+    def go():
+        run_tables([table], parser(program, text).parse_args(arguments))
+
+    return run_main(go)
+
+
+def exit_with(table, text):
+    """End the process as ``main`` says."""
+    sys.exit(main(table, text))

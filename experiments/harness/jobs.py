@@ -1,0 +1,144 @@
+"""Jobs: a training or a measurement with every option resolved, the key it is kept under, and what running it gives."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anchorface.methods import METHODS as ANCHORFACE
+from experiments.harness import records, sets, sources
+from experiments.harness.grid import Measure, Share, Train
+from gv.core.data import Crop
+from gv.core.run import get_method, plan
+from gv.methods import METHODS as GAUSSIAN_VECTOR
+
+METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
+# What every training runs, whichever method: with the method's own module, its code is the code of the result.
+TRAINING_CODE = ("gv.core.train", "gv.core.evaluate", "experiments.harness.training")
+# GV, Section 4.3: the squared box is enlarged by these shares, at every preset; AnchorFace's presets have their own.
+GV_ENLARGE = {"300w": 0.0, "jd": 0.0, "cofw": 0.1, "wflw": 0.25}
+GV_METHODS = tuple(GAUSSIAN_VECTOR)
+ALWAYS = {"detector_faces": 0}    # boxes come from the index: no cascade is fitted
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an experiment runs: the preset, the user's indexes (None: embedded faces), the folders of runs and of records."""
+
+    preset: str
+    data: str = None
+    out: str = "runs"
+    records: str = "docs/results/records"
+
+    def dataset(self, name):
+        """The ``sets.DataSet`` of a name."""
+        return sets.find(name, self.preset, self.data, self.out)
+
+
+@dataclass
+class Job:
+    """One training or measurement with one seed. identity: what its key is the hash of; sources: the hash of its code.
+
+    views: what is asked of a training. record: what there is already, of these sources (or any, where any will do).
+    images: that a training shows its net, for estimates.
+    """
+
+    source: object
+    seed: int
+    identity: dict
+    sources: str
+    folder: Path
+    views: set = field(default_factory=set)
+    record: dict = None
+    images: int = 0
+    weights: bool = False    # a measurement wants the weights, not the record alone
+
+    @property
+    def key(self):
+        """The name of its record."""
+        return records.key_of(self.identity)
+
+    def missing(self):
+        """The views that the record lacks."""
+        have = self.record["views"] if self.record else {}
+        return sorted((view for view in self.views if view.name() not in have), key=lambda view: view.name())
+
+    def finished(self):
+        """Whether nothing is left to run."""
+        if self.record is None:
+            return False
+        if isinstance(self.source, Measure):
+            return True
+        return not self.missing() and not (self.weights and not Path(self.folder, "checkpoint", "sidecar.json").is_file())
+
+
+def settings_of(train, preset, seed):
+    """{option: value} of a training on top of its preset."""
+    options = dict(ALWAYS)
+    if train.method in GV_METHODS and train.data in GV_ENLARGE:
+        options["enlarge"] = GV_ENLARGE[train.data]
+    if train.curve:
+        options["curve_split"] = train.curve
+    options.update(train.options)
+    size = options.get("size") or get_method(METHODS, train.method).PRESETS.get(preset, {}).get("size", Crop.size)
+    options = {name: value.of_side(size) if isinstance(value, Share) else value for name, value in options.items()}
+    return {**options, "seed": seed}
+
+
+def make_run(train, preset, seed, landmarks):
+    """The ``gv.core.run.Run`` of a training."""
+    return plan(METHODS, train.method, preset, settings_of(train, preset, seed), landmarks)
+
+
+def make_job(source, seed, place, any_sources=False):
+    """The ``Job`` of a Train or a Measure, with what its record holds."""
+    if isinstance(source, Train):
+        dataset = place.dataset(source.data)
+        run = make_run(source, place.preset, seed, dataset.landmarks)
+        identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance, "config": _plain(run.config())}
+        code = sources.digest((*TRAINING_CODE, type(run.method).__module__))
+        faces = sets.train_faces(dataset)
+        images = run.training.epochs * min(run.training.faces or faces, faces)
+    else:
+        identity = {"kind": "measure", "name": source.name, "preset": place.preset, "seed": seed,
+                    "options": [list(pair) for pair in source.options],
+                    "data": {name: place.dataset(name).identity for name in source.data},
+                    "needs": [make_job(train, seed, place).key for train in source.needs]}
+        code, images = sources.digest((source.function.__module__, "experiments.harness.training")), 0
+    job = Job(source, seed, identity, code, Path(), images=images)
+    job.folder = Path(place.out, "trainings" if isinstance(source, Train) else "measurements", f"{job.key}-{code[:8]}")
+    record = records.read(place.records, job.key)
+    if record and (any_sources or record["sources"] == code):
+        job.record = record
+    return job
+
+
+def _plain(config):
+    """A run's config without its preset's name: two presets that agree are one run."""
+    return {name: value for name, value in config.items() if name != "preset"}
+
+
+def collect(tables, seeds, place, any_sources=False):
+    """{(source, seed): Job} of what the tables want, trainings first; a measurement that is exact is run with one seed."""
+    jobs = {}
+
+    def want(source, seed):
+        key = source, seed
+        if key not in jobs:
+            jobs[key] = make_job(source, seed, place, any_sources)
+        return jobs[key]
+
+    for table in tables:
+        for cell in table.cells.values():
+            for seed in seeds_of(cell.source, seeds):
+                job = want(cell.source, seed)
+                if isinstance(cell.source, Train) and sets.has_split(place.dataset(cell.source.data), cell.view.split):
+                    job.views.add(cell.view)
+    for (source, seed), job in list(jobs.items()):
+        if isinstance(source, Measure) and not job.finished():
+            for train in source.needs:
+                want(train, seed).weights = True
+    return dict(sorted(jobs.items(), key=lambda item: isinstance(item[0][0], Measure)))
+
+
+def seeds_of(source, seeds):
+    """The seeds a source is run with."""
+    return seeds[:1] if isinstance(source, Measure) and source.exact else seeds

@@ -1,0 +1,160 @@
+"""The numbers of a table: from records to cells, seeds and verdicts, and the table as text beside the published one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.harness import claims, records
+from experiments.harness.grid import Measure, Train
+from experiments.harness.jobs import seeds_of
+from experiments.harness.published import value as published_value
+
+
+@dataclass
+class Results:
+    """What there is of a table. jobs: {(source, seed): Job}; seeds: those asked for."""
+
+    table: object
+    jobs: dict
+    seeds: list
+    place: object
+
+    def record(self, source, seed):
+        """The record of a source with a seed, or None."""
+        job = self.jobs.get((source, seed))
+        return job.record if job else None
+
+    def value(self, key, seed):
+        """A cell's number with one seed, as the record has it (before scaling), or None."""
+        cell = self.table.cells[key]
+        record = self.record(cell.source, seeds_of(cell.source, [seed])[0] if not _exact(cell) else self.seeds[0])
+        if record is None:
+            return None
+        if isinstance(cell.source, Measure):
+            return record["metrics"].get(cell.metric)
+        if cell.metric == LOG_AREA:
+            return log_area(record["curve"])
+        view = record["views"].get(cell.view.name())
+        return view["metrics"].get(cell.metric) if view else None
+
+    def values(self, key):
+        """A cell's numbers over the seeds that have one, scaled as they are shown."""
+        cell = self.table.cells[key]
+        seeds = self.seeds[:1] if _exact(cell) else self.seeds
+        found = [self.value(key, seed) for seed in seeds]
+        return [cell.scale * value for value in found if value is not None]
+
+    def errors(self, key, seed):
+        """The NME of each image of a cell of a training (N,), or None."""
+        cell = self.table.cells[key]
+        record = self.record(cell.source, seed)
+        view = record["views"].get(cell.view.name()) if record and isinstance(cell.source, Train) else None
+        return records.unpack_errors(view["errors"]) if view else None
+
+    def published(self, key):
+        """The printed number of a cell, or None."""
+        cell = self.table.cells[key]
+        if cell.published is None:
+            return None
+        row, column, number = (*cell.published, self.table.number)[:3]
+        return published_value(self.table.paper, number, row, column)
+
+    def judge(self, claim):
+        """{"text", "where", "verdict", "margins"}: a claim and what the seeds say of it."""
+        judged = []
+        for margin in claim.margins:
+            exact = all(_exact(self.table.cells[key]) for key in margin.cells)
+            rows = [tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)]
+            found = claims.judge_margin(margin, [row for row in rows if None not in row], exact)
+            found["scale"] = self.table.cells[margin.cells[0]].scale
+            found["published"] = self._published_margin(margin)
+            if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
+                found["needs_published"] = claims.seeds_to_decide(found["published"] / found["scale"], found["spread"])
+            judged.append(found)
+        verdict = claims.combine([margin["verdict"] for margin in judged])
+        return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged}
+
+    def _published_margin(self, margin):
+        """The margin of the printed numbers, as they are shown, or None where one of them is not printed."""
+        printed = [self.published(key) for key in margin.cells]
+        if None in printed or margin.same:
+            return None
+        scale = self.table.cells[margin.cells[0]].scale
+        return float(scale * margin.of(*(number / scale for number in printed)))
+
+    def missing(self, keys=None):
+        """The jobs that cells (all of them, or ``keys``) still want, each once."""
+        found = {}
+        for key, cell in self.table.cells.items():
+            if keys is None or key in keys:
+                for seed in seeds_of(cell.source, self.seeds):
+                    job = self.jobs.get((cell.source, seed))
+                    if job is not None and not job.finished():
+                        found[job.key] = job
+        return list(found.values())
+
+
+LOG_AREA = "log_area"   # of a convergence curve: the mean over epochs of log10 of the error in percent, as Fig. 6 draws it
+
+
+def log_area(curve):
+    """The mean of log10(100 error) over the epochs of a curve, or None without one: lower is faster."""
+    errors = np.array([error for _, _, error in curve], np.float64)
+    return float(np.log10(100 * errors).mean()) if len(errors) and (errors > 0).all() else None
+
+
+def _exact(cell):
+    return isinstance(cell.source, Measure) and cell.source.exact
+
+
+def number_text(value, decimals):
+    """A number as tables show it."""
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def ours_text(values, decimals):
+    """ "5.12 +- 0.04" over seeds, "5.12" of one, "-" of none."""
+    if not values:
+        return "-"
+    text = number_text(float(np.mean(values)), decimals)
+    return text + (f" ± {np.std(values, ddof=1):.{decimals}f}" if len(values) > 1 else "")
+
+
+def margin_text(margin):
+    """A judged margin in one line, in the unit that the table shows."""
+    if margin["verdict"] == claims.NOT_RUN:
+        return f"{margin['label']}: not run"
+    scale = margin["scale"]
+    text = f"{margin['label']}: {scale * margin['mean']:+.3g}"
+    if not margin["exact"]:
+        text += (f" [{scale * margin['low']:+.3g}, {scale * margin['high']:+.3g}]" if margin["seeds"] > 1 else "")
+        text += f" over {margin['seeds']} seed{'s' if margin['seeds'] > 1 else ''}"
+    if margin.get("published") is not None:
+        text += f" (printed: {margin['published']:+.3g})"
+    if margin["granted"] is not None:
+        text += f", equal within ±{scale * margin['granted']:.2g}"
+    if margin["verdict"] == claims.UNDECIDED:
+        needs = margin.get("needs")
+        text += "; one seed decides nothing" if margin["seeds"] < 2 else (
+            f"; about {needs} seeds would decide if it stays so" if needs else
+            f"; more than {claims.MOST_SEEDS} seeds would be needed")
+        if margin.get("needs_published"):
+            text += f", {margin['needs_published']} for a difference as large as the printed one"
+    return f"{text}: {margin['verdict']}"
+
+
+def table_text(results):
+    """The table in Markdown: a row a row, each cell "printed / ours ± spread", then the claims."""
+    table = results.table
+    lines = ["| |" + "|".join(table.columns) + "|", "|---|" + "---:|" * len(table.columns)]
+    for row in table.rows:
+        cells = []
+        for column in table.columns:
+            if (row, column) not in table.cells:
+                cells.append("")
+                continue
+            printed = results.published((row, column))
+            ours = ours_text(results.values((row, column)), table.decimals)
+            cells.append(f"{printed:g} / {ours}" if printed is not None else ours)
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""A hash of the code that a result depends on: modules and what they import of this project, bar comments and docstrings."""
+
+import ast
+import hashlib
+import io
+import tokenize
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("gv", "anchorface", "data_prep", "experiments")
+RESOLVED = (".presets",)   # what these modules say stands, resolved, in the config that the result is kept under
+_SKIPPED = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
+_STATEMENT_STARTS = (None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+def _path(module):
+    base = ROOT.joinpath(*module.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _imports(path):
+    """The modules of this project that a file imports (``from gv import codec`` is gv.codec where that is a module)."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.split(".")[0] in PACKAGES and _path(name))
+
+
+def closure(modules):
+    """The names of the modules and of all they import within the project, sorted."""
+    found, waiting = set(), list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and not name.endswith(RESOLVED):
+            found.add(name)
+            waiting += _imports(_path(name))
+    return sorted(found)
+
+
+def code_of(text):
+    """The tokens of a source that can change what it does: no comments, no docstrings, no blank lines."""
+    kept, before = [], None
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for i, token in enumerate(tokens):
+        alone = token.type == tokenize.STRING and before in _STATEMENT_STARTS and tokens[i + 1].type == tokenize.NEWLINE
+        if token.type not in _SKIPPED and not alone:
+            kept.append(token.string if token.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE)
+                        else tokenize.tok_name[token.type])
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            before = token.type
+    return "\n".join(kept)
+
+
+@lru_cache(maxsize=None)
+def digest(modules):
+    """A hash of the code of the modules (a tuple of names) and of all they import within the project."""
+    total = hashlib.sha256()
+    for name in closure(modules):
+        total.update(name.encode() + b"\0" + code_of(_path(name).read_text(encoding="utf-8")).encode() + b"\0")
+    return total.hexdigest()
