@@ -7,11 +7,18 @@
 import sys
 
 from data_prep.command import run as run_main
-from experiments import anchorface_table6_baseline, anchorface_table10_aggregation, gv_table6_beyond_box, gv_table8_bandwidth
+from experiments import (
+    anchorface_300w,
+    anchorface_table6_baseline,
+    anchorface_table10_aggregation,
+    gv_table6_beyond_box,
+    gv_table8_bandwidth,
+)
 from experiments.harness.command import parser, run_tables
 from gv.core.errors import InputError
 
-MODULES = (gv_table6_beyond_box, gv_table8_bandwidth, anchorface_table6_baseline, anchorface_table10_aggregation)
+MODULES = (gv_table6_beyond_box, gv_table8_bandwidth, anchorface_table6_baseline, anchorface_table10_aggregation,
+           anchorface_300w)
 TABLES = {module.TABLE.key: module.TABLE for module in MODULES}
 
 

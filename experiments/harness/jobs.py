@@ -11,8 +11,10 @@ from gv.core.run import get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
 
 METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
-# What every training runs, whichever method: with the method's own module, its code is the code of the result.
-TRAINING_CODE = ("gv.core.train", "gv.core.evaluate", "experiments.harness.training")
+# What every training runs, with the method's own module: weights are kept under the hash of this code.
+TRAINING_CODE = ("gv.core.train",)
+# What turns weights into a record, besides: where only this has changed, a run is evaluated again, not trained.
+EVALUATION_CODE = ("gv.core.evaluate", "experiments.harness.training")
 # GV, Section 4.3: the squared box is enlarged by these shares, at every preset; AnchorFace's presets have their own.
 GV_ENLARGE = {"300w": 0.0, "jd": 0.0, "cofw": 0.1, "wflw": 0.25}
 GV_METHODS = tuple(GAUSSIAN_VECTOR)
@@ -94,7 +96,8 @@ def make_job(source, seed, place, any_sources=False):
         dataset = place.dataset(source.data)
         run = make_run(source, place.preset, seed, dataset.landmarks)
         identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance, "config": _plain(run.config())}
-        code = sources.digest((*TRAINING_CODE, type(run.method).__module__))
+        trained_by = sources.digest((*TRAINING_CODE, type(run.method).__module__))
+        code = sources.digest((*TRAINING_CODE, *EVALUATION_CODE, type(run.method).__module__))
         faces = sets.train_faces(dataset)
         images = run.training.epochs * min(run.training.faces or faces, faces)
     else:
@@ -103,8 +106,9 @@ def make_job(source, seed, place, any_sources=False):
                     "data": {name: place.dataset(name).identity for name in source.data},
                     "needs": [make_job(train, seed, place).key for train in source.needs]}
         code, images = sources.digest((source.function.__module__, "experiments.harness.training")), 0
+        trained_by = code
     job = Job(source, seed, identity, code, Path(), images=images)
-    job.folder = Path(place.out, "trainings" if isinstance(source, Train) else "measurements", f"{job.key}-{code[:8]}")
+    job.folder = Path(place.out, "trainings" if isinstance(source, Train) else "measurements", f"{job.key}-{trained_by[:8]}")
     record = records.read(place.records, job.key)
     if record and (any_sources or record["sources"] == code):
         job.record = record
