@@ -36,8 +36,8 @@ class Report:
 
     @property
     def missing(self):
-        """The parts of which not one face can be used."""
-        return [name for name, (found, _) in self.parts.items() if not found]
+        """The parts (the splits, where there are no parts) of which not one face can be used."""
+        return [name for name, (found, _) in (self.parts or self.splits).items() if not found]
 
     def leave_out(self, error):
         """Note the file that an InputError names, and the reason."""
