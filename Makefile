@@ -5,25 +5,40 @@
 #   EXTRAS     extras of setup.py to install             (test,onnx)
 #   ARGS       more for pytest or ruff                   (none), e.g. ARGS="-k codec -x"
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
-#   DATA       folder for the prepared indexes           (data)
+#   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
+#              them, else on embedded faces
+#   PRESET     size of the tables' runs: smoke, ablate, mini, paper   (ablate)
+#   SEEDS      runs of every row of a table, with seeds 0, 1, ...     (1)
+#   DEVICES    cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (cpu:0)
 
 PYTHON ?=
 VENV ?= .venv
 EXTRAS ?= test,onnx
 ARGS ?=
+PRESET ?= ablate
+SEEDS ?= 1
+DEVICES ?= cpu:0
+TABLE_DATA := $(if $(DATA),--data "$(DATA)")
 DATA ?= data
 export PYTHON VENV EXTRAS
 BIN = $(VENV)/bin
 LIKES = 300w cofw wflw jd aflw menpo
+SETS = w300 cofw wflw jd aflw menpo
+# Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it.
+# BEGIN TABLES
+# END TABLES
+CATALOGUE = $(BIN)/python -m experiments.catalogue --preset $(PRESET) --seeds $(SEEDS) --devices $(DEVICES) $(TABLE_DATA)
 # Results are bit-identical only at a fixed number of threads; training on more is the caller's choice.
 ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint clean data data-root w300 demo faces
+.PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report $(TABLES) $(FIGURES)
 
 help: ## this list
 	@echo "usage: make TARGET [VARIABLE=VALUE ...]; the variables are described at the top of the Makefile"
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
+	@echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper"
+	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
 
 setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.11, says what is missing)
 	@sh .ci/setup.sh
@@ -37,13 +52,24 @@ test-slow: setup ## the slow tests
 lint: setup ## ruff over everything
 	$(BIN)/python -m ruff check $(ARGS) .
 
-data: w300 ## prepare every data set found under DATA_ROOT (now: 300-W)
+data: data-root setup ## prepare every data set found under DATA_ROOT (300w, cofw, wflw, jd, aflw, menpo); ARGS=--pack cuts the faces out
+	@found=; for set in $(SETS); do \
+	  folder=$$(echo $$set | sed 's/^w300$$/300w/'); \
+	  if test -d "$(DATA_ROOT)/$$folder"; then found=1; $(MAKE) --no-print-directory $$set || exit $$?; fi; \
+	done; test -n "$$found" || { echo "make: none of 300w cofw wflw jd aflw menpo is in $(DATA_ROOT)" >&2; exit 2; }
 
 w300: data-root setup ## prepare 300-W: DATA_ROOT/300w -> data/300w
-	$(BIN)/python -m data_prep.w300 --root "$(DATA_ROOT)/300w" --out "$(DATA)/300w"
+	$(BIN)/python -m data_prep.w300 --root "$(DATA_ROOT)/300w" --out "$(DATA)/300w" $(ARGS)
+
+cofw wflw jd aflw menpo: data-root setup
+	$(BIN)/python -m data_prep.$@ --root "$(DATA_ROOT)/$@" --out "$(DATA)/$@" $(ARGS)
 
 data-root:
-	@test -n "$(DATA_ROOT)" || { echo "make: give the folder that holds 300w/: make w300 DATA_ROOT=..." >&2; exit 2; }
+	@test -n "$(DATA_ROOT)" || { echo "make: give the folder that holds 300w/, cofw/, ...: make data DATA_ROOT=..." >&2; exit 2; }
+
+data-check: setup ## prove the prepared indexes below DATA: make data-check DATA=data/300w; page in runs/data-check.html
+	@mkdir -p runs
+	$(BIN)/python -m data_prep.check --data "$(DATA)" --page runs/data-check.html $(ARGS)
 
 demo: setup ## the whole project on faces that it makes itself: about ten minutes on two cores, ends in runs/demo/report.html
 	$(BIN)/python -m experiments.demo --out runs/demo
@@ -51,6 +77,21 @@ demo: setup ## the whole project on faces that it makes itself: about ten minute
 faces: setup ## contact sheets of the embedded sets, in runs/faces/
 	@mkdir -p runs/faces
 	@for like in $(LIKES); do $(BIN)/python -m data_prep.synthetic --like $$like --sheet runs/faces/$$like.png || exit $$?; done
+
+tables: setup ## every table: make tables PRESET=smoke takes minutes
+	$(CATALOGUE) $(TABLES) $(ARGS)
+
+figures: setup ## every figure
+	$(CATALOGUE) $(FIGURES) $(ARGS)
+
+ablations: setup ## all that is not yet run at preset ablate, three seeds; days: stop it and call it again as you like
+	$(CATALOGUE) --preset ablate --seeds 3 $(ARGS)
+
+report: setup ## runs/report/index.html and docs/RESULTS.md from the records
+	$(BIN)/python -m experiments.report --markdown docs/RESULTS.md $(ARGS)
+
+$(TABLES) $(FIGURES): setup
+	$(CATALOGUE) $@ $(ARGS)
 
 clean: ## remove caches and builds; keeps the environment, data and runs
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -5,6 +5,8 @@
 Ten trainings a seed; (3, 5) is the one that Tables 1, 5, 6 and 7 read as well.
 """
 
+from itertools import combinations
+
 from experiments.bases import GV_300W, OTHER_ENCODER
 from experiments.harness.claims import Claim, beats
 from experiments.harness.command import exit_with
@@ -24,15 +26,16 @@ def cell(row, column):
     return Cell(source, "nme_ion", View("full"), published=(row, column))
 
 
+PRINTED = ("l=1", "l=3", "l=5", "l=7")   # the paper's rows, of which its claims speak
 FUSED = ("l=3", "l=5")
 TABLE = Table(
     key="gv-table8", paper="gv", number=8, title="Gaussian Vector, Table 8: bandwidths of the Band Pooling Module",
     unit="NME (ION) %, 300W full set", cells=cross(NAMES, NAMES, cell),
     claims=(
         Claim("fusing l = 3 and l = 5 beats every single width", "Section 4.5",
-              tuple(beats(FUSED, (name, name)) for name in NAMES)),
+              tuple(beats(FUSED, (name, name)) for name in PRINTED)),
         Claim("fusing l = 3 and l = 5 is the best of all pairs", "Table 8",
-              tuple(beats(FUSED, (a, b)) for a in NAMES for b in NAMES if NAMES[a] < NAMES[b] and (a, b) != FUSED)),
+              tuple(beats(FUSED, (a, b)) for a, b in combinations(PRINTED, 2) if (a, b) != FUSED)),
         Claim("an undersized band harms: l = 1 is worse than l = 3 and l = 5", "Section 4.5",
               tuple(beats((name, name), ("l=1", "l=1")) for name in ("l=3", "l=5"))),
         Claim("an oversized band harms: l = 7 is worse than l = 3 and l = 5", "Section 4.5",

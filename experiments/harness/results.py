@@ -7,7 +7,7 @@ import numpy as np
 from experiments.harness import claims, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
-from experiments.harness.published import value as published_value
+from experiments.harness.published import PUBLISHED
 
 
 @dataclass
@@ -52,12 +52,12 @@ class Results:
         return records.unpack_errors(view["errors"]) if view else None
 
     def published(self, key):
-        """The printed number of a cell, or None."""
+        """The printed number of a cell, or None where the paper prints none: a row of ours needs no word on it."""
         cell = self.table.cells[key]
         if cell.published is None:
             return None
         row, column, number = (*cell.published, self.table.number)[:3]
-        return published_value(self.table.paper, number, row, column)
+        return PUBLISHED.get((self.table.paper, number, row, column))
 
     def judge(self, claim):
         """{"text", "where", "verdict", "margins"}: a claim and what the seeds say of it."""
