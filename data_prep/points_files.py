@@ -2,7 +2,7 @@
 
 A file is ``version: 1``, ``n_points: 68``, ``{``, one ``x y`` a line, ``}``. Files without the header lines or without the
 braces exist, and files with Windows line ends. Coordinates are MATLAB's, 1-based: the top-left pixel's centre is (1, 1)
-(https://ibug.doc.ic.ac.uk/resources/300-W/).
+(https://ibug.doc.ic.ac.uk/resources/300-W/; the group's own library, menpo.io's ``pts_importer``, takes 1 off as well).
 """
 
 import re
@@ -11,14 +11,17 @@ import numpy as np
 
 from gv.core.errors import InputError
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)", re.ASCII | re.IGNORECASE)
+# each digit can be read in one way only, so that a word of a million digits is refused as fast as it is read
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf)", re.ASCII | re.IGNORECASE)
 HEADER = re.compile(r"version\s*:.*|n_points\s*:\s*(\d{1,9})", re.ASCII | re.IGNORECASE)
+LARGEST = 2 ** 20  # pixels: no picture that OpenCV opens is wider (CV_IO_MAX_IMAGE_WIDTH)
 
 
 def read_pts(path, count):
     """The landmarks of a ``.pts`` file, (count, 2) float64, 0-based pixels (the file's numbers minus 1).
 
-    InputError, naming the file and line, where it is not such a file or has another number of landmarks.
+    count: how many there must be, or a tuple of the numbers that will do. InputError, naming the file and line, where it is
+    not such a file or has another number of landmarks.
     """
     try:
         with open(path, "rb") as file:
@@ -52,16 +55,26 @@ def parse_pts(text, count, where):
         raise InputError(where, f"no closing brace after {len(points)} landmarks", 'a "}"', "the file is cut short")
     if declared is not None and declared != len(points):
         raise InputError(where, f"{len(points)} landmarks", f"{declared} as its header says")
-    if len(points) != count:
-        raise InputError(where, f"{len(points)} landmarks", str(count))
+    counts = count if isinstance(count, tuple) else (count,)
+    if len(points) not in counts:
+        raise InputError(where, f"{len(points)} landmarks", " or ".join(map(str, counts)))
     return np.array(points, dtype=np.float64)
 
 
 def _coordinates(line, at):
     words = line.split()
-    if len(words) != 2 or not all(NUMBER.fullmatch(word) for word in words):
+    if len(words) != 2:
         raise InputError(at, f"{line[:40]!r}", "two numbers, x y")
-    pair = [float(word) for word in words]
-    if not np.isfinite(pair).all():
-        raise InputError(at, f"{line[:40]!r}", "finite numbers")
-    return pair
+    return coordinates(words, at, "two numbers, x y")
+
+
+def coordinates(words, at, expected):
+    """The pixels that words say, as floats; InputError at ``at`` where one is no number, or not one of a picture's pixels."""
+    values = []
+    for i, word in enumerate(words):
+        value = float(word) if NUMBER.fullmatch(word) else None
+        if value is None or not abs(value) <= LARGEST:  # not of a NaN
+            wanted = expected if value is None else "finite numbers" if not np.isfinite(value) else f"pixels, at most {LARGEST}"
+            raise InputError(at, repr(" ".join(words[i:])[:40]), wanted)
+        values.append(value)
+    return values

@@ -20,9 +20,9 @@ import numpy as np
 from scipy.io import loadmat
 from tqdm import tqdm
 
-from data_prep import command
+from data_prep import command, sandbox
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
-from data_prep.points_files import read_pts
+from data_prep.points_files import LARGEST, read_pts
 from data_prep.report import Report
 from gv.core.errors import InputError
 from gv.core.faces import Face
@@ -40,6 +40,7 @@ BOX_FIELDS = {"provided": "bb_ground_truth", "detector": "bb_detector"}
 # the same picture in LFPW's training and test set
 DUPLICATES = [["lfpw/trainset/image_0215", "lfpw/testset/image_0066"], ["lfpw/trainset/image_0828", "lfpw/testset/image_0096"]]
 MIRROR = "_mirror"
+BOX_LIMITS = sandbox.Limits(memory=2 * sandbox.GIB, seconds=60)  # the official files are far below a megabyte
 ASK = ("the ibug group, https://ibug.doc.ic.ac.uk/resources/300-W/ and "
        "https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/")
 
@@ -58,18 +59,29 @@ def read_boxes(path, field):
     """{``box_key`` of a picture: (x0, y0, x1, y1)} of one ``bounding_boxes_<part>.mat``, 0-based pixels.
 
     field: "bb_ground_truth" or "bb_detector". Cells without a box are passed over; of two with one name, the first counts.
+    The file is read in a child process, see ``data_prep.sandbox``.
     """
-    boxes = {}
+    found, boxes = sandbox.read("data_prep.w300:box_cells", path, BOX_LIMITS, field=field), {}
+    for name, box in zip(found["names"], found["boxes"]):
+        boxes.setdefault(box_key(Path(name).stem), tuple(box))
+    return boxes
+
+
+def box_cells(path, field):
+    """{"names": [imgName], "boxes": (N, 4) 0-based} of the cells of a box file that have a box; for ``data_prep.sandbox``."""
+    expected = f"a MATLAB 5 file with a cell array bounding_boxes of imgName and {field}"
+    names, boxes = [], []
     try:
         cells = loadmat(path, variable_names=["bounding_boxes"], simplify_cells=True)["bounding_boxes"]
         for cell in [cells] if isinstance(cells, dict) else list(cells):
             if isinstance(cell, dict) and np.size(cell[field]) == 4:
-                box = np.asarray(cell[field], dtype=np.float64).ravel() - 1.0
-                boxes.setdefault(box_key(Path(str(cell["imgName"])).stem), tuple(box))
+                boxes.append(np.asarray(cell[field], dtype=np.float64).ravel() - 1.0)
+                names.append(str(cell["imgName"]))
+    except MemoryError:
+        raise
     except Exception as error:  # SciPy raises almost anything on a file that is not what it says
-        raise InputError(path, f"cannot be read ({type(error).__name__}: {error})",
-                         f"a MATLAB 5 file with a cell array bounding_boxes of imgName and {field}") from None
-    return boxes
+        raise InputError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from None
+    return {"names": names, "boxes": np.array(boxes).reshape(-1, 4)}
 
 
 def box_key(stem):
@@ -122,7 +134,7 @@ def _read_face(picture, annotation, official):
     box = tight_box(points) if official is None else official.get(box_key(picture.stem))
     if box is None:
         raise InputError(picture, "no box of this name in the part's .mat")
-    if not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
+    if not (np.abs(box) <= LARGEST).all() or box[2] <= box[0] or box[3] <= box[1]:
         raise InputError(picture if official else annotation, f"a box without area, {[round(float(v), 3) for v in box]}")
     check_picture(picture)
     return picture, points, box

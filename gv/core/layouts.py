@@ -77,8 +77,9 @@ _COFW = Layout(
 )
 
 # Left and right profiles are annotated as mirror images of each other, index for index: the mirror of a right profile is
-# a left profile in the same order, so that the flip is the identity. ASSUMED from the 68-point correspondence, no
-# annotation being at hand: 9 is the chin, 10 and 11 go on from it towards the lip, and the eye's front is not marked.
+# a left profile in the same order, so that the flip is the identity (OpenFace's collection of Menpo's profiles agrees: 0 is by
+# the ear, 9 the chin, 19 the tip of the nose). ASSUMED, no annotation being at hand: 10 and 11 go on from the chin towards the
+# lip, and the eye's front is not marked.
 _MENPO_PROFILE = Layout(
     size=39, name="Menpo profile",
     flip=_span(0, 38),
