@@ -26,13 +26,48 @@ LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it.
 # BEGIN TABLES
+#  gv-table1                   12 s     unknown     unknown     unknown
+#  gv-table2                   12 s     unknown     unknown     unknown
+#  gv-table3                   12 s     unknown     unknown     unknown
+#  gv-table4                   12 s     unknown     unknown     unknown
+#  gv-table5                   12 s       5 min  4 h 20 min     unknown
+#  gv-table6                    6 s       2 min      55 min     unknown
+#  gv-table7                   30 s      10 min  4 h 34 min     unknown
+#  gv-table8                   60 s      21 min  9 h 08 min     unknown
+#  gv-table9                   60 s        60 s        60 s        60 s
+#  gv-fig4                     36 s       3 min      55 min     unknown
+#  gv-fig6                     18 s       9 min  7 h 45 min     unknown
+#  gv-occlusion                24 s       8 min  3 h 27 min     unknown
+#  anchorface-table2            6 s       3 min      63 min     unknown
+#  anchorface-table3            6 s       3 min      63 min     unknown
+#  anchorface-table4           12 s       5 min      43 min     unknown
+#  anchorface-table5           36 s       4 min      58 min     unknown
+#  anchorface-table6           12 s       6 min     115 min     unknown
+#  anchorface-table7           36 s      19 min  6 h 19 min     unknown
+#  anchorface-table8           24 s      13 min  4 h 13 min     unknown
+#  anchorface-table9           24 s      13 min  4 h 13 min     unknown
+#  anchorface-table10           6 s       3 min      63 min     unknown
+#  anchorface-pearson           6 s       3 min      63 min     unknown
+#  anchorface-lambda           24 s      13 min  4 h 13 min     unknown
+#  anchorface-cost             60 s        60 s        60 s        60 s
+#  anchorface-300w             24 s      12 min  4 h 01 min     unknown
+#  anchorface-fig3             30 s        30 s        30 s        30 s
+#  anchorface-fig4             30 s        30 s        30 s        30 s
+#  anchorface-fig5             30 s        30 s        30 s        30 s
+#  anchorface-fig7             36 s       4 min      64 min     unknown
+TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-occlusion \
+    anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
+    anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
+    anchorface-300w
+FIGURES = gv-fig4 gv-fig6 anchorface-fig3 anchorface-fig4 anchorface-fig5 anchorface-fig7
 # END TABLES
 CATALOGUE = $(BIN)/python -m experiments.catalogue --preset $(PRESET) --seeds $(SEEDS) --devices $(DEVICES) $(TABLE_DATA)
 # Results are bit-identical only at a fixed number of threads; training on more is the caller's choice.
 ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report $(TABLES) $(FIGURES)
+.PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report \
+  $(TABLES) $(FIGURES)
 
 help: ## this list
 	@echo "usage: make TARGET [VARIABLE=VALUE ...]; the variables are described at the top of the Makefile"
