@@ -122,8 +122,8 @@ figures: setup ## every figure
 ablations: setup ## all that is not yet run at preset ablate, three seeds; days: stop it and call it again as you like
 	$(CATALOGUE) --preset ablate --seeds 3 $(ARGS)
 
-report: setup ## runs/report/index.html and docs/RESULTS.md from the records
-	$(BIN)/python -m experiments.report --markdown docs/RESULTS.md $(ARGS)
+report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
+	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md) $(ARGS)
 
 $(TABLES) $(FIGURES): setup
 	$(CATALOGUE) $@ $(ARGS)

@@ -9,8 +9,8 @@ OTHER_ENCODER = ("GV(ResNet50) is trained on ResNetV2-50 at preset paper; at the
                  "stands for it.")
 
 
-OWN_RATE_NOTE = ("\"own rate\": at preset ablate, direct regression with batch 16 and rate 4e-3, the best of four rates tried for "
-                 "it on 300W with seed 0 (docs/results/anchorface.md); elsewhere the same as the baseline.")
+OWN_RATE_NOTE = ("\"own rate\": at preset ablate, direct regression with batch 16 and rate 4e-3, the best of four rates tried "
+                 "for it on 300W with seed 0 (docs/results/anchorface.md); elsewhere the same as the baseline.")
 
 
 def at_own_rate(train):

@@ -8,6 +8,7 @@ figures.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import t as student
@@ -53,6 +54,11 @@ def at_least(cell, bound):
     return Margin(f"{name_of(cell)} at least {bound:g}", (cell,), lambda a: a - bound)
 
 
+def beats_printed(cell, method, printed, scale=100):
+    """The margin by which a cell is below the number printed for another method, which is ``scale`` times the fraction."""
+    return Margin(f"{name_of(cell)} against {method}'s printed {printed:g}", (cell,), lambda a: printed / scale - a)
+
+
 def ratio_at_least(numerator, denominator, factor):
     """The margin by which one cell is at least ``factor`` times another, as a ratio less the factor."""
     return Margin(f"{name_of(numerator)} / {name_of(denominator)} at least {factor:g}", (numerator, denominator),
@@ -70,22 +76,35 @@ def not_better(other, base):
 
 
 def lowest_inside(grid):
-    """The best cell of a grid (a list of rows of cells) is not at its edge: best edge less best inside."""
+    """The best cell of a grid (a list of rows of cells) is not at its edge: best edge less best inside. A single row has two
+    edges, its ends."""
     edge = [cell for i, row in enumerate(grid) for j, cell in enumerate(row)
-            if i in (0, len(grid) - 1) or j in (0, len(row) - 1)]
+            if (len(grid) > 1 and i in (0, len(grid) - 1)) or j in (0, len(row) - 1)]
     inside = [cell for row in grid for cell in row if cell not in edge]
+    if not inside:
+        raise ValueError(f"a grid of {len(grid)} rows has no cell inside")
     return Margin("best inside the grid against best at its edge", (*inside, *edge),
                   lambda *values: min(values[len(inside):]) - min(values[:len(inside)]))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's."""
+    """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's.
+
+    official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
+    """
 
     text: str
     where: str
     margins: tuple
     ours: bool = False
+    official: bool = False
+
+
+@lru_cache(maxsize=None)
+def _quantile(count):
+    """How many standard errors the interval of so many seeds reaches to either side."""
+    return float(student.ppf((1 + LEVEL) / 2, count - 1))
 
 
 def interval(values):
@@ -94,14 +113,14 @@ def interval(values):
     mean = float(values.mean())
     if len(values) < 2:
         return mean, -math.inf, math.inf
-    half = float(student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    half = float(_quantile(len(values)) * values.std(ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
 def seeds_to_decide(difference, spread):
     """The least number of seeds whose interval at this spread (standard deviation) leaves nought out; None: too many."""
     for count in range(2, MOST_SEEDS + 1):
-        if student.ppf((1 + LEVEL) / 2, count - 1) * spread / math.sqrt(count) < abs(difference):
+        if _quantile(count) * spread / math.sqrt(count) < abs(difference):
             return count
     return None
 

@@ -2,14 +2,19 @@
 
 import argparse
 import json
+import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from data_prep.command import run as run_main
 from experiments.harness import claims, execute, records
-from experiments.harness.jobs import Place, collect
+from experiments.harness.grid import Measure, Train
+from experiments.harness.jobs import Place, collect, each
 from experiments.harness.results import Results, margin_text, table_text
+from experiments.harness.sets import EMBEDDED
+from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.run import write_json
 
@@ -40,6 +45,7 @@ def place_of(args):
     """The ``Place`` of parsed arguments; InputError for a number of seeds or a folder that cannot be."""
     if args.seeds < 1:
         raise InputError("--seeds", args.seeds, "at least 1")
+    parse_devices(args.devices)
     if args.data and not Path(args.data).is_dir():
         raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
     default = str(Path(args.out, "smoke", "records")) if args.preset == "smoke" else RECORDS
@@ -59,11 +65,13 @@ def dry_run(jobs, place, devices, together):
 
 def folder_of(table, place):
     """Where a table's results are kept: embedded and official numbers never share a place."""
-    return Path(place.out, table.key, f"{place.preset}-{'official' if place.data else 'embedded'}")
+    names = {name for source in table.sources() for name in ([source.data] if isinstance(source, Train) else source.data)}
+    embedded = all(place.dataset(name).provenance == EMBEDDED for name in names) if names else not place.data
+    return Path(place.out, table.key, f"{place.preset}-{'embedded' if embedded else 'official'}")
 
 
 def keep(results):
-    """Write table.json, table.md and the figures of a table, and return the folder."""
+    """Write table.json, table.md, the figures of a table and its measurements' pictures, and return the folder."""
     table, place = results.table, results.place
     folder = folder_of(table, place)
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,16 +79,30 @@ def keep(results):
     (folder / "table.md").write_text(as_text(results), encoding="utf-8")
     for figure in table.figures:
         figure.draw(results, folder / f"{figure.name}.png")
+    for source in table.sources():
+        record = results.record(source, results.seeds[0]) if isinstance(source, Measure) else None
+        for picture in sorted(Path(record["run"]).glob("*.png")) if record else ():
+            shutil.copyfile(picture, folder / picture.name)
     return folder
 
 
 def provenances(results):
     """The data of a table's trainings and measurements, each once."""
     lines = {}
-    for job in results.jobs.values():
-        if job.record and job.source in results.table.sources() and job.record["data"]:
+    sources = set(results.table.sources())
+    for (source, _), job in results.jobs.items():
+        if job.record and source in sources and job.record["data"]:
             lines[job.record["data"]] = None
     return list(lines)
+
+
+def _finite(values):
+    """Values with null for the endless interval of a single seed, which JSON has no number for."""
+    if isinstance(values, dict):
+        return {name: _finite(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def as_json(results):
@@ -89,7 +111,8 @@ def as_json(results):
     cells = [{"row": row, "column": column, "published": results.published((row, column)), "ours": results.values((row, column))}
              for row, column in table.cells]
     return {"table": table.key, "title": table.title, "unit": table.unit, "preset": results.place.preset, "seeds": results.seeds,
-            "provenance": provenances(results), "cells": cells, "claims": [results.judge(claim) for claim in table.claims],
+            "provenance": provenances(results), "cells": cells,
+            "claims": [_finite(results.judge(claim)) for claim in table.claims],
             "missing": [execute.describe(job) for job in results.missing()], "notes": list(table.notes)}
 
 
@@ -106,7 +129,7 @@ def as_text(results):
         if judged["verdict"] == claims.NOT_RUN:
             keys = {key for margin in claim.margins for key in margin.cells}
             _, cost = dry_run(results.missing(keys), place, "cpu:0", False)
-            lines.append(f"  - running it: {cost}")
+            lines.append("  - it needs the papers' own data, whole: --data" if claim.official else f"  - running it: {cost}")
     lines += [f"- {note}" for note in table.notes]
     return "\n".join(lines) + "\n"
 
@@ -116,7 +139,7 @@ def run_tables(tables, args):
     place, seeds = place_of(args), list(range(args.seeds))
     jobs = collect(tables, seeds, place, args.any_sources)
     if args.dry_run:
-        rows, text = dry_run(jobs.values(), place, args.devices, args.together)
+        rows, text = dry_run(each(jobs), place, args.devices, args.together)
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
@@ -124,7 +147,7 @@ def run_tables(tables, args):
         return
     failed = []
     if not args.no_run:
-        failed = execute.run_all(list(jobs.values()), tables, seeds, place, args.devices, args.together)
+        failed = execute.run_all(each(jobs), tables, seeds, place, args.devices, args.together)
         jobs = collect(tables, seeds, place, args.any_sources)
     shown = [Results(table, jobs, seeds, place) for table in tables]
     folders = [keep(results) for results in shown]

@@ -18,10 +18,12 @@ from gv.core.run import get_method
 
 LOG_FILE = "worker.log"
 # Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-22, at the preset's
-# size: the estimate where no record of a like run is there. {(method, preset): images/s}
+# size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
+# images/s}
 SPEED = {("gv", "ablate"): 150, ("heatmap", "ablate"): 95, ("heatmap-awing", "ablate"): 95, ("anchorface", "ablate"): 65,
          ("regression", "ablate"): 80, ("gv", "mini"): 75, ("heatmap", "mini"): 20, ("heatmap-awing", "mini"): 20,
-         ("anchorface", "mini"): 65, ("regression", "mini"): 80}
+         ("anchorface", "mini"): 65, ("regression", "mini"): 80,
+         ("gv", "ablate", "hrnetv2_w32"): 17, ("gv", "mini", "hrnetv2_w32"): 6}
 START_SECONDS = 6      # of a worker: imports, and building the net
 MEASURE_SECONDS = 30
 LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
@@ -52,11 +54,12 @@ def estimate(job, place, known):
     if isinstance(job.source, Measure):
         return MEASURE_SECONDS
     method = get_method(METHODS, job.source.method).name
+    if job.trained():
+        return START_SECONDS     # to be evaluated only
     rate = known.get(_like({"method": method, "config": job.identity["config"]}))
-    if rate is None and "encoder" not in dict(job.source.options):
-        rate = SPEED.get((method, place.preset))
-    if job.record is not None and not job.missing():
-        return 0
+    if rate is None:
+        named = dict(job.source.options).get("encoder")
+        rate = SPEED.get((method, place.preset, named) if named else (method, place.preset))
     return START_SECONDS + job.images / rate if rate else (START_SECONDS if place.preset == "smoke" else None)
 
 
@@ -75,7 +78,8 @@ def describe(job):
     if isinstance(job.source, Measure):
         return f"{job.source.name}, seed {job.seed}"
     options = ", ".join(f"{name}={value}" for name, value in job.source.options)
-    return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f", seed {job.seed}"
+    curve = f", curve on {job.source.curve}" if job.source.curve else ""
+    return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f"{curve}, seed {job.seed}"
 
 
 def _command(job, tables, seeds, place, device, beside):
@@ -98,7 +102,7 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
         free.put(slot)
     beside = free.qsize()
     sets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
-    failed, running, held = [], set(), threading.Lock()
+    failed, running, held, stopped = [], set(), threading.Lock(), threading.Event()
     environment = {**os.environ}
     if devices.startswith("cpu"):
         environment.setdefault("OMP_NUM_THREADS", "1")   # beside the loader's thread, more of them are slower
@@ -109,14 +113,17 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
             job.folder.mkdir(parents=True, exist_ok=True)
             with open(job.folder / LOG_FILE, "ab") as log:
                 command = _command(job, tables, seeds, place, device, beside)
-                process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
                 with held:
+                    if stopped.is_set():
+                        return
+                    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
                     running.add(process)
                 code = process.wait()
                 with held:
                     running.discard(process)
             if code:
-                failed.append((job, _last_line(job.folder / LOG_FILE) or f"exit code {code}"))
+                said = _last_line(job.folder / LOG_FILE) if code > 0 else f"ended by signal {-code}"
+                failed.append((job, said or f"exit code {code}"))
         finally:
             free.put(device)
 
@@ -129,6 +136,7 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
                     bar.update()
         except BaseException:
             with held:
+                stopped.set()
                 for process in running:
                     process.terminate()
             pool.shutdown(wait=False)

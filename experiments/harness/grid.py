@@ -18,6 +18,40 @@ class Share:
         """The option's value at an input of ``size`` pixels."""
         return self.of * size
 
+    def __str__(self):
+        return f"{self.of:g} of the side"
+
+
+@dataclass(frozen=True)
+class At:
+    """An option that is ``value`` at one preset, and ``otherwise`` at the others (None: its default)."""
+
+    preset: str
+    value: object
+    otherwise: object = None
+
+    def at(self, preset):
+        """The option's value at a preset, or None."""
+        return self.value if preset == self.preset else self.otherwise
+
+    def __str__(self):
+        return f"{self.value} at {self.preset}" + ("" if self.otherwise is None else f", else {self.otherwise}")
+
+
+@dataclass(frozen=True)
+class Written:
+    """An option that names a file, which the harness writes below its folder of runs.
+
+    name: the file's; it stands for the path in a training's key, so that another content wants another name. text: function
+    without arguments to the content.
+    """
+
+    name: str
+    text: object
+
+    def __str__(self):
+        return self.name
+
 
 def pairs(**options):
     """Options as the sorted tuple of (name, value) that frozen dataclasses hold."""
@@ -50,8 +84,8 @@ class View:
     shrink: float = 0.0
 
     def name(self):
-        """What the view is called in a record."""
-        reading = ",".join(f"{key}={value}" for key, value in self.reading)
+        """What the view is called in a record; equal views have one name, so 2 is written 2.0."""
+        reading = ",".join(f"{key}={float(value) if type(value) is int else value}" for key, value in self.reading)
         return self.split + (f"|{reading}" if reading else "") + (f"|shrink={self.shrink:g}" if self.shrink else "")
 
 
@@ -60,8 +94,8 @@ class Measure:
     """A measurement that is no training: a time, a count, a picture.
 
     function: of a ``measuring.Context`` to {name: number}; it may write pictures into ``context.folder``. needs: trainings whose
-    weights it reads. data: sets it reads. exact: the figures have no chance in them, one seed is enough. readings: options the
-    function is told, by ``pairs``.
+    weights it reads. data: sets it reads. exact: the figures have no chance in them, one seed is enough. options: what the
+    function is told, by ``pairs``. pictures: the files it writes, without which it counts as missing.
     """
 
     name: str
@@ -70,6 +104,7 @@ class Measure:
     data: tuple = ()
     exact: bool = False
     options: tuple = ()
+    pictures: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +112,7 @@ class Cell:
     """One number of a table. source: Train or Measure; view: of a Train; metric: as the record names it.
 
     published: (row, column) of the printed number, or (row, column, number) where another table of the paper has it; None where
-    the paper has none. scale: times which the fraction is shown.
+    the paper has none. scale: times which the fraction is shown. decimals: shown, where they are not the table's.
     """
 
     source: object
@@ -85,6 +120,7 @@ class Cell:
     view: View = None
     published: tuple = None
     scale: float = 100.0
+    decimals: int = None
 
     def __post_init__(self):
         if isinstance(self.source, Train) != (self.view is not None):

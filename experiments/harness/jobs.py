@@ -1,12 +1,15 @@
 """Jobs: a training or a measurement with every option resolved, the key it is kept under, and what running it gives."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anchorface.methods import METHODS as ANCHORFACE
 from experiments.harness import records, sets, sources
-from experiments.harness.grid import Measure, Share, Train
+from experiments.harness.grid import At, Measure, Share, Train, Written
+from gv.core import checkpoint
 from gv.core.data import Crop
+from gv.core.errors import InputError
 from gv.core.run import get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
 
@@ -68,34 +71,59 @@ class Job:
         if self.record is None:
             return False
         if isinstance(self.source, Measure):
-            return True
-        return not self.missing() and not (self.weights and not Path(self.folder, "checkpoint", "sidecar.json").is_file())
+            return all(Path(self.record["run"], name).is_file() for name in self.source.pictures)
+        return not self.missing() and not (self.weights and not self.trained())
+
+    def trained(self):
+        """Whether its folder has the weights of the whole training, not those of one that was interrupted."""
+        try:
+            return bool(checkpoint.read_sidecar(self.folder).get("finished"))
+        except InputError:
+            return False
 
 
-def settings_of(train, preset, seed):
-    """{option: value} of a training on top of its preset."""
+def _file(written, out):
+    return Path(out, "files", written.name)
+
+
+def write_files(train, out):
+    """Write the files that a training's options name, where they are missing."""
+    for _, value in train.options:
+        if isinstance(value, Written) and not _file(value, out).is_file():
+            path = _file(value, out)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_text(value.text(), encoding="utf-8")
+            os.replace(temporary, path)
+
+
+def settings_of(train, preset, seed, out="runs"):
+    """{option: value} of a training on top of its preset. out: below which the files lie that options name."""
     options = dict(ALWAYS)
     if train.method in GV_METHODS and train.data in GV_ENLARGE:
         options["enlarge"] = GV_ENLARGE[train.data]
     if train.curve:
         options["curve_split"] = train.curve
-    options.update(train.options)
+    given = {name: value.at(preset) if isinstance(value, At) else value for name, value in train.options}
+    options.update((name, value) for name, value in given.items() if value is not None)
     size = options.get("size") or get_method(METHODS, train.method).PRESETS.get(preset, {}).get("size", Crop.size)
-    options = {name: value.of_side(size) if isinstance(value, Share) else value for name, value in options.items()}
+    options = {name: value.of_side(size) if isinstance(value, Share) else str(_file(value, out)) if isinstance(value, Written)
+               else value for name, value in options.items()}
     return {**options, "seed": seed}
 
 
-def make_run(train, preset, seed, landmarks):
+def make_run(train, preset, seed, landmarks, out="runs"):
     """The ``gv.core.run.Run`` of a training."""
-    return plan(METHODS, train.method, preset, settings_of(train, preset, seed), landmarks)
+    return plan(METHODS, train.method, preset, settings_of(train, preset, seed, out), landmarks)
 
 
 def make_job(source, seed, place, any_sources=False):
     """The ``Job`` of a Train or a Measure, with what its record holds."""
     if isinstance(source, Train):
         dataset = place.dataset(source.data)
-        run = make_run(source, place.preset, seed, dataset.landmarks)
-        identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance, "config": _plain(run.config())}
+        run = make_run(source, place.preset, seed, dataset.landmarks, place.out)
+        identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance,
+                    "config": _plain(run.config(), source)}
         trained_by = sources.digest((*TRAINING_CODE, type(run.method).__module__))
         code = sources.digest((*TRAINING_CODE, *EVALUATION_CODE, type(run.method).__module__))
         faces = sets.train_faces(dataset)
@@ -105,8 +133,9 @@ def make_job(source, seed, place, any_sources=False):
                     "options": [list(pair) for pair in source.options],
                     "data": {name: place.dataset(name).identity for name in source.data},
                     "needs": [make_job(train, seed, place).key for train in source.needs]}
-        code, images = sources.digest((source.function.__module__, "experiments.harness.training")), 0
-        trained_by = code
+        read = {name for train in source.needs for name in (*TRAINING_CODE, get_method(METHODS, train.method).__module__)}
+        code = sources.digest((source.function.__module__, "experiments.harness.training", *sorted(read)))
+        trained_by, images = code, 0
     job = Job(source, seed, identity, code, Path(), images=images)
     job.folder = Path(place.out, "trainings" if isinstance(source, Train) else "measurements", f"{job.key}-{trained_by[:8]}")
     record = records.read(place.records, job.key)
@@ -115,20 +144,25 @@ def make_job(source, seed, place, any_sources=False):
     return job
 
 
-def _plain(config):
-    """A run's config without its preset's name: two presets that agree are one run."""
-    return {name: value for name, value in config.items() if name != "preset"}
+def _plain(config, train):
+    """A run's config without its preset's name, two presets that agree being one run, and without this machine's paths."""
+    written = {name: value.name for name, value in train.options if isinstance(value, Written)}
+    return {name: {**value, **{option: written[option] for option in written if option in value}}
+            if isinstance(value, dict) else value for name, value in config.items() if name != "preset"}
 
 
 def collect(tables, seeds, place, any_sources=False):
-    """{(source, seed): Job} of what the tables want, trainings first; a measurement that is exact is run with one seed."""
-    jobs = {}
+    """{(source, seed): Job} of what the tables want, trainings first; a measurement that is exact is run with one seed.
+
+    Sources that come to the same run, such as one that names an option's own value, share a Job.
+    """
+    jobs, by_key = {}, {}
 
     def want(source, seed):
-        key = source, seed
-        if key not in jobs:
-            jobs[key] = make_job(source, seed, place, any_sources)
-        return jobs[key]
+        if (source, seed) not in jobs:
+            job = make_job(source, seed, place, any_sources)
+            jobs[source, seed] = by_key.setdefault(job.key, job)
+        return jobs[source, seed]
 
     for table in tables:
         for cell in table.cells.values():
@@ -141,6 +175,11 @@ def collect(tables, seeds, place, any_sources=False):
             for train in source.needs:
                 want(train, seed).weights = True
     return dict(sorted(jobs.items(), key=lambda item: isinstance(item[0][0], Measure)))
+
+
+def each(jobs):
+    """The jobs of ``collect``, each once."""
+    return list({job.key: job for job in jobs.values()}.values())
 
 
 def seeds_of(source, seeds):

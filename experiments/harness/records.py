@@ -17,10 +17,13 @@ import numpy as np
 
 from experiments.harness.sources import PACKAGES, ROOT
 from gv.core.errors import InputError
+from gv.core.faces import NOT_JSON
 
 FORMAT = 1
 ERROR_UNIT = 1e-6     # per-image errors are kept as whole multiples of this share of the normaliser
+LARGEST_ERROR = 2000  # normalisers; beyond it, or not a number, an error is none of a face
 KEY_DIGITS = 16
+FIGURES = {"train": "views", "measure": "metrics"}    # kind of a record: where its figures stand
 
 
 def key_of(identity):
@@ -30,7 +33,10 @@ def key_of(identity):
 
 def pack_errors(errors):
     """Per-image errors (N,) as short text."""
-    whole = np.round(np.asarray(errors) / ERROR_UNIT).astype("<i4")
+    errors = np.asarray(errors, np.float64)
+    if not (np.abs(errors) <= LARGEST_ERROR).all():
+        raise InputError("errors of images", "one that is not a number, or endless", f"at most {LARGEST_ERROR} normalisers")
+    whole = np.round(errors / ERROR_UNIT).astype("<i4")
     return base64.b64encode(zlib.compress(whole.tobytes(), 9)).decode()
 
 
@@ -58,8 +64,10 @@ def read(folder, key):
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != FORMAT or record["key"] != key:
             raise ValueError(f"format {record['format']}, key {record['key']}")
+        if not isinstance(record["sources"], str) or not isinstance(record[FIGURES[record["kind"]]], dict):
+            raise ValueError("without figures")
         return record
-    except (ValueError, KeyError, TypeError) as error:
+    except NOT_JSON as error:
         raise InputError(path, f"not a record ({type(error).__name__}: {error})", "a file that an experiment wrote",
                          "remove it and run the experiment again") from None
 

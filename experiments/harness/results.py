@@ -65,7 +65,8 @@ class Results:
         for margin in claim.margins:
             exact = all(_exact(self.table.cells[key]) for key in margin.cells)
             rows = [tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)]
-            found = claims.judge_margin(margin, [row for row in rows if None not in row], exact)
+            rows = [row for row in rows if None not in row] if self._may_judge(claim, margin) else []
+            found = claims.judge_margin(margin, rows, exact)
             found["scale"] = self.table.cells[margin.cells[0]].scale
             found["published"] = self._published_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
@@ -73,6 +74,11 @@ class Results:
             judged.append(found)
         verdict = claims.combine([margin["verdict"] for margin in judged])
         return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged}
+
+    def _may_judge(self, claim, margin):
+        """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""
+        found = [self.record(self.table.cells[key].source, seed) for key in margin.cells for seed in self.seeds]
+        return not claim.official or all(record["provenance"] == "official" for record in found if record)
 
     def _published_margin(self, margin):
         """The margin of the printed numbers, as they are shown, or None where one of them is not printed."""
@@ -82,15 +88,20 @@ class Results:
         scale = self.table.cells[margin.cells[0]].scale
         return float(scale * margin.of(*(number / scale for number in printed)))
 
+    def decimals(self, key):
+        """How many decimals a cell is shown with."""
+        cell = self.table.cells[key]
+        return self.table.decimals if cell.decimals is None else cell.decimals
+
     def missing(self, keys=None):
         """The jobs that cells (all of them, or ``keys``) still want, each once."""
         found = {}
         for key, cell in self.table.cells.items():
             if keys is None or key in keys:
+                needs = cell.source.needs if isinstance(cell.source, Measure) else ()
                 for seed in seeds_of(cell.source, self.seeds):
-                    job = self.jobs.get((cell.source, seed))
-                    if job is not None and not job.finished():
-                        found[job.key] = job
+                    wanted = [self.jobs.get((source, seed)) for source in (*needs, cell.source)]
+                    found.update((job.key, job) for job in wanted if job is not None and not job.finished())
         return list(found.values())
 
 
@@ -107,9 +118,19 @@ def _exact(cell):
     return isinstance(cell.source, Measure) and cell.source.exact
 
 
+MILLION = 1e6
+
+
 def number_text(value, decimals):
-    """A number as tables show it."""
-    return "-" if value is None else f"{value:.{decimals}f}"
+    """A number as tables show it; from a million on, in millions."""
+    if value is None:
+        return "-"
+    return f"{value / MILLION:.{decimals}f}M" if abs(value) >= MILLION else f"{value:.{decimals}f}"
+
+
+def printed_text(value):
+    """A printed number: "3.14", "227M"."""
+    return f"{value / MILLION:g}M" if abs(value) >= MILLION else f"{value:g}"
 
 
 def ours_text(values, decimals):
@@ -154,7 +175,7 @@ def table_text(results):
                 cells.append("")
                 continue
             printed = results.published((row, column))
-            ours = ours_text(results.values((row, column)), table.decimals)
-            cells.append(f"{printed:g} / {ours}" if printed is not None else ours)
+            ours = ours_text(results.values((row, column)), results.decimals((row, column)))
+            cells.append(f"{printed_text(printed)} / {ours}" if printed is not None else ours)
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

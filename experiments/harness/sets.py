@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data_prep.synthetic.sets import SETS as LIKES
 from data_prep.synthetic.sets import VERSION, counts, generate
+from experiments.harness.locks import lock
 from gv.core.errors import InputError
 from gv.core.faces import read_index
 
@@ -20,6 +21,7 @@ SETS = {
 EMBEDDED_SIZE = {"smoke": 60, "ablate": 5000, "mini": 5000}
 EMBEDDED_SEED = 0
 EMBEDDED = "embedded"
+PICTURES_A_PROCESS = 500     # at least, of a set that is made: what a process takes to start is lost below that
 
 
 def embedded_size(like, preset):
@@ -77,22 +79,35 @@ def find(name, preset, data, out):
 
 def has_split(dataset, split):
     """Whether a set has faces of a split; an embedded one need not be made yet."""
-    if dataset.provenance == EMBEDDED and not Path(dataset.folder, "index.json").is_file():
-        return True
-    return read_index(dataset.folder).splits.get(split, 0) > 0
+    return _to_make(dataset) or read_index(dataset.folder).splits.get(split, 0) > 0
 
 
 def make(datasets, workers):
     """Make the embedded sets among these that are not there yet; an interrupted one goes on."""
     for dataset in datasets:
-        if dataset.provenance == EMBEDDED and not Path(dataset.folder, "index.json").is_file():
+        if _to_make(dataset):
             identity = dataset.identity
             root = dataset.folder.parent if identity["part"] else dataset.folder
-            generate(identity["like"], identity["size"], identity["seed"], root, workers)
+            with lock(root):
+                if _to_make(dataset):   # still: another process may have made it while this one waited
+                    useful = max(1, min(workers, identity["size"] // PICTURES_A_PROCESS))
+                    generate(identity["like"], identity["size"], identity["seed"], root, useful)
+        elif _is_ours(dataset) and read_index(dataset.folder).extra.get("version") != VERSION:
+            raise InputError(dataset.folder, "embedded faces that another version of the project made", f"version {VERSION}",
+                             "remove the folder: they are made again")
+
+
+def _is_ours(dataset):
+    """Whether a set is made here, not given as an index: embedded faces that the user prepared are given."""
+    return "like" in dataset.identity
+
+
+def _to_make(dataset):
+    return _is_ours(dataset) and not Path(dataset.folder, "index.json").is_file()
 
 
 def train_faces(dataset):
     """How many training faces an embedded set has, without making it; of another, what its index says."""
-    if dataset.provenance == EMBEDDED:
+    if _is_ours(dataset):
         return counts(dataset.identity["like"], dataset.identity["size"])[dataset.identity["part"], "train"]
     return read_index(dataset.folder).splits.get("train", 0)

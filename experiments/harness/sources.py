@@ -19,15 +19,18 @@ def _path(module):
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
+@lru_cache(maxsize=None)
 def _imports(path):
     """The modules of this project that a file imports (``from gv import codec`` is gv.codec where that is a module)."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from (name for name in names if name.split(".")[0] in PACKAGES and _path(name))
+        found += [name for name in names if name.split(".")[0] in PACKAGES and _path(name)]
+    return found
 
 
 def closure(modules):
@@ -36,6 +39,8 @@ def closure(modules):
     while waiting:
         name = waiting.pop()
         if name not in found and not name.endswith(RESOLVED):
+            if _path(name) is None:
+                raise ValueError(f"{name} is no module of this project: what is measured has to stand in one that is imported")
             found.add(name)
             waiting += _imports(_path(name))
     return sorted(found)
@@ -44,15 +49,21 @@ def closure(modules):
 def code_of(text):
     """The tokens of a source that can change what it does: no comments, no docstrings, no blank lines."""
     kept, before = [], None
-    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    for i, token in enumerate(tokens):
-        alone = token.type == tokenize.STRING and before in _STATEMENT_STARTS and tokens[i + 1].type == tokenize.NEWLINE
-        if token.type not in _SKIPPED and not alone:
+    lines = io.StringIO(text + "\n").readline   # a last line without an end is no other code
+    tokens = [token for token in tokenize.generate_tokens(lines) if token.type not in _SKIPPED]
+    for token, after in zip(tokens, [*tokens[1:], None]):
+        alone = token.type == tokenize.STRING and before in _STATEMENT_STARTS and after.type == tokenize.NEWLINE
+        if not alone:
             kept.append(token.string if token.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE)
                         else tokenize.tok_name[token.type])
-        if token.type not in (tokenize.COMMENT, tokenize.NL):
-            before = token.type
+        before = token.type
     return "\n".join(kept)
+
+
+@lru_cache(maxsize=None)
+def _code(path):
+    """``code_of`` a file, as bytes."""
+    return code_of(path.read_text(encoding="utf-8")).encode()
 
 
 @lru_cache(maxsize=None)
@@ -60,5 +71,5 @@ def digest(modules):
     """A hash of the code of the modules (a tuple of names) and of all they import within the project."""
     total = hashlib.sha256()
     for name in closure(modules):
-        total.update(name.encode() + b"\0" + code_of(_path(name).read_text(encoding="utf-8")).encode() + b"\0")
+        total.update(name.encode() + b"\0" + _code(_path(name)) + b"\0")
     return total.hexdigest()

@@ -1,18 +1,17 @@
-"""One job in a process of its own: ``python -m experiments.harness.worker TABLE SOURCE SEED ...``, as ``execute`` calls it.
+"""One job in a process of its own: ``python -m experiments.harness.worker --table T --key K ...``, as ``execute`` calls it.
 
 A worker holds a lock on its job's folder, so that two never train in one place, and ends when the process that started it does:
 a killed harness leaves nothing running. What it had trained is gone on with.
 """
 
 import argparse
-import fcntl
 import os
 import sys
 import threading
 import time
-from pathlib import Path
 
-LOCK_FILE = ".lock"
+from experiments.harness.locks import lock
+
 PARENT_SECONDS = 1.0     # between looks at whether the parent is still there
 
 
@@ -26,22 +25,14 @@ def end_with(parent):
     threading.Thread(target=watch, daemon=True).start()
 
 
-def lock(folder):
-    """An open file that locks a folder until this process ends; waits for another that has it."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    held = open(Path(folder, LOCK_FILE), "w", encoding="utf-8")  # kept open: the lock is the process's
-    fcntl.flock(held, fcntl.LOCK_EX)
-    return held
-
-
 def run_train(job, place, devices, beside):
     """Train and evaluate a job and write its record."""
     from experiments.harness import records, training
-    from experiments.harness.jobs import METHODS, make_run
-    from gv.core.checkpoint import FOLDER, SIDECAR
+    from experiments.harness.jobs import METHODS, make_run, write_files
     dataset = place.dataset(job.source.data)
-    run = make_run(job.source, place.preset, job.seed, dataset.landmarks)
-    views = job.missing() if Path(job.folder, FOLDER, SIDECAR).is_file() else sorted(job.views, key=lambda view: view.name())
+    write_files(job.source, place.out)
+    run = make_run(job.source, place.preset, job.seed, dataset.landmarks, place.out)
+    views = job.missing() if job.trained() else sorted(job.views, key=lambda view: view.name())
     sidecar, log, results = training.train_job(METHODS, run, job.folder, dataset.folder, views, devices)
     curve = [[float(row["epoch"]), float(row["seconds"]), float(row[f"nme_{dataset.normaliser}"])]
              for row in log if row.get(f"nme_{dataset.normaliser}")]
@@ -50,9 +41,9 @@ def run_train(job, place, devices, beside):
                                       "errors": records.pack_errors(result["errors"])} for view, result in results.items()}}
     records.write(place.records, {
         "key": job.key, "kind": "train", "identity": job.identity, "sources": job.sources, "seed": job.seed,
-        "preset": place.preset, "method": job.source.method, "data": dataset.line, "provenance": dataset.provenance,
-        "normaliser": dataset.normaliser, "config": run.config(), "views": views, "curve": curve,
-        "steps": sidecar["step"], "images": job.images,
+        "preset": place.preset, "method": job.source.method, "set": dataset.name, "data": dataset.line,
+        "provenance": dataset.provenance, "normaliser": dataset.normaliser, "config": run.config(), "views": views,
+        "curve": curve, "steps": sidecar["step"], "images": job.images,
         "train_faces": sidecar["train_faces"], "seconds": sidecar["seconds"], "loss": float(log[-1]["loss"]),
         "start": sidecar["start"], "devices": sidecar["devices"], "versions": sidecar["versions"], "commit": records.commit(),
         "machine": records.machine(), "beside": beside, "date": training.now(), "run": str(job.folder)})
@@ -63,8 +54,14 @@ def run_measure(job, place, devices, beside):
     from experiments.harness import records, training
     from experiments.harness.jobs import METHODS, make_job
     from gv.core.devices import parse_devices
+    from gv.core.errors import InputError
     from gv.core.train import versions
-    runs = {train: make_job(train, job.seed, place, any_sources=True).folder for train in job.source.needs}
+    trainings = {train: make_job(train, job.seed, place) for train in job.source.needs}
+    for needed in trainings.values():
+        if not needed.trained():
+            raise InputError(needed.folder, "no weights of a finished training", f"those that {job.source.name} reads",
+                             "run the same command again")
+    runs = {train: needed.folder for train, needed in trainings.items()}
     indexes = {name: place.dataset(name).folder for name in job.source.data}
     context = training.Context(METHODS, place.preset, job.seed, job.folder, runs, indexes, parse_devices(devices)[0],
                                dict(job.source.options))
