@@ -14,12 +14,13 @@ SHOWN_RATIO = 30                                      # Fig. 4's axis ends here;
 TEXT = dict(fontFace=cv2.FONT_HERSHEY_SIMPLEX, fontScale=0.55, lineType=cv2.LINE_AA)
 
 
-def _figure(columns, width=3.2, height=3.2):
+def _figure(columns, width=3.2, height=3.2, ratios=None):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     figure = Figure(figsize=(width * columns, height), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
+    grid = figure.add_gridspec(1, columns, width_ratios=ratios)
+    return figure, [figure.add_subplot(grid[i]) for i in range(columns)]
 
 
 def _face(axes, shape, colour, title=""):
@@ -41,13 +42,13 @@ def can_bucket(landmarks):
 def anchors_figure(shape, templates, points, area, size, rolls):
     """Fig. 3: the anchor area and grid over one face (L, 2), and the templates, a prototype a row."""
     rows = len(templates) // rolls
-    figure, (left, right) = _figure(2, width=4.5, height=4.5)
+    figure, (left, right) = _figure(2, width=6.5, height=4.5, ratios=(1, 2))
     _face(left, shape, "0.7", f"area {area:g} x {area:g}, {len(points)} points")
     left.scatter(*points.T, s=8, color="tab:red", zorder=4)
     low = (size - 1 - area) / 2
     left.plot(low + area * np.array([0, 1, 1, 0, 0]), low + area * np.array([0, 0, 1, 1, 0]), color="tab:blue", linewidth=1)
     _square(left, -0.5, size - 0.5)
-    width = 2.1 * np.abs(templates).max()
+    width = 2.1 * np.linalg.norm(templates, axis=2).max()
     for i, template in enumerate(templates):
         _face(right, template + width * np.array([i % rolls, i // rolls]), f"C{i // rolls}")
     right.set_title(f"{len(templates)} templates on every point", fontsize=9)
@@ -65,26 +66,28 @@ def buckets_figure(shapes, gamma):
         histogram.axvline(edge, color="tab:red", linewidth=1)
     histogram.set_yscale("log")
     histogram.set_title("r of Eq. 1", fontsize=9)
-    counts = {}
-    half = np.abs(shapes).max() * 1.05
-    for number, (axes, name) in enumerate(zip(means, BUCKETS)):
-        chosen = shapes[bucket == number]
-        counts[name] = len(chosen)
-        if len(chosen):
-            _face(axes, chosen.mean(axis=0), "tab:blue", f"{name}: {len(chosen)} faces")
+    counts = {name: int((bucket == number).sum()) for number, name in enumerate(BUCKETS)}
+    faces = {name: shapes[bucket == number].mean(axis=0) for number, name in enumerate(BUCKETS) if counts[name]}
+    half = max(np.abs(face).max() for face in faces.values()) * 1.2
+    for axes, name in zip(means, BUCKETS):
+        if name in faces:
+            _face(axes, faces[name], "tab:blue", f"{name}: {counts[name]} faces")
         _square(axes, -half, half)
     return figure, counts
 
 
 def prototypes_figure(shapes, gamma, clusters, seed):
-    """Fig. 5: the base anchors by hand design, where the faces allow it, and by KMeans. shapes (N, L, 2) in shares."""
-    rows = {"KMeans": kmeans_prototypes(shapes, clusters, seed)}
+    """Fig. 5: the base anchors by hand design, where the faces allow it, and by KMeans, both from nose right to nose left.
+
+    shapes: (N, L, 2) in shares.
+    """
+    rows = {"KMeans": kmeans_prototypes(shapes, clusters, seed)[::-1]}
     try:
         rows = {"hand": hand_prototypes(shapes, gamma), **rows}
     except InputError:     # no two eyes, or an empty bucket: only KMeans can be shown
         pass
     figure, panels = _figure(sum(len(row) for row in rows.values()), 2.2, 2.4)
-    half = max(np.abs(row).max() for row in rows.values()) * 1.05
+    half = max(np.abs(row).max() for row in rows.values()) * 1.2
     for axes, (name, shape) in zip(panels, ((name, shape) for name, row in rows.items() for shape in row)):
         _face(axes, shape, "tab:green" if name == "hand" else "tab:orange", name)
         _square(axes, -half, half)
