@@ -20,6 +20,7 @@ from gv.core.errors import InputError
 COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
 TICKS = ((1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 100), [n / 2 for n in range(2, 41)], [n / 10 for n in range(10, 201)])
 FEWEST_TICKS = 4                                                                # of an error axis, coarse where that is enough
+MINUTES = "training time, minutes"
 LARGEST_ERROR = 0.1                                                             # the CED's right edge, as in Fig. 5
 
 
@@ -74,12 +75,12 @@ def ced_figure(curves, normaliser):
     return figure
 
 
-def curve_figure(curves, normaliser):
-    """Error against minutes of training, on a logarithmic scale as in Fig. 6. curves: [(name, minutes, errors as fractions)]."""
+def curve_figure(curves, normaliser, across=MINUTES):
+    """Error against ``across``, on a logarithmic scale as in Fig. 6. curves: [(name, places along it, errors as fractions)]."""
     from matplotlib.ticker import NullFormatter, ScalarFormatter
-    figure, axes = new_axes("training time, minutes", f"NME ({normaliser}), %")
-    for (name, minutes, errors), colour in zip(curves, COLOURS):
-        axes.plot(minutes, 100 * errors, color=colour, marker=".", markersize=5, label=f"{name}: last {100 * errors[-1]:.2f} %")
+    figure, axes = new_axes(across, f"NME ({normaliser}), %")
+    for (name, places, errors), colour in zip(curves, COLOURS):
+        axes.plot(places, 100 * errors, color=colour, marker=".", markersize=5, label=f"{name}: last {100 * errors[-1]:.2f} %")
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     low, high = max(1, low / 1.05), min(110, high * 1.05)

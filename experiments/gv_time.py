@@ -1,0 +1,140 @@
+"""What a face costs with heatmaps and with vectors: the output's size, the net's time, and the reading's (GV, Table 9).
+
+Both are read a face at a time by the same means, the fastest at hand: NumPy's search for the maximum, and the shift by its two
+neighbours. In the paper the output comes from an accelerator, so that the processor that reads it does not have it in its cache:
+here the outputs of many faces lie in a row that is longer than a cache.
+
+L landmarks. A face's output is one line of numbers a maximum: (L, side * side) of heatmaps, (2 L, side) of vectors, x and y of
+the first landmark first.
+"""
+
+import time
+
+import cv2
+import mxnet as mx
+import numpy as np
+
+from gv.codec import to_pixels
+from gv.core.method import as_list
+from gv.core.run import plan
+
+LANDMARKS = 68
+ROWS = {"Heatmap": ("heatmap", {}), "Gaussian Vector": ("gv", {}), "Gaussian Vector, folded": ("gv", {"folded": True})}
+PLAIN, VECTOR = "Heatmap", "Gaussian Vector"
+ROUNDS = {"smoke": 1}     # at other presets MOST_ROUNDS
+MOST_ROUNDS = 12
+CALLS = 10                # of the decoder in a round: one is too short to be met undisturbed
+FLOAT_BYTES = 4
+ROW_BYTES = 64 * 2 ** 20  # of outputs in a row: more than most processors' caches
+
+
+def _shifted(lines, top, step, at, side):
+    """``at`` moved a quarter towards the greater neighbour, ``step`` numbers away in the line; not at the two ends."""
+    each, last = np.arange(len(lines)), lines.shape[1] - 1
+    above, below = lines[each, np.minimum(top + step, last)], lines[each, np.maximum(top - step, 0)]
+    return at + 0.25 * np.sign(above - below) * ((at > 0) & (at < side - 1))
+
+
+def read_heatmaps(lines, side, stride):
+    """Points (L, 2) in crop pixels of heatmaps (L, side * side), as ``gv.codec.HeatmapDecoder`` reads them."""
+    top = lines.argmax(1)
+    cells = _shifted(lines, top, 1, top % side, side), _shifted(lines, top, side, top // side, side)
+    return to_pixels(np.stack(cells, axis=1), stride)
+
+
+def read_vectors(lines, side, stride):
+    """Points (L, 2) in crop pixels of vectors (2 L, side), as ``gv.codec.VectorDecoder`` reads them."""
+    top = lines.argmax(1)
+    return to_pixels(_shifted(lines, top, 1, top, side).reshape(-1, 2), stride)
+
+
+def search(lines):
+    """The maxima alone, by OpenCV: one call of compiled code, where NumPy's reading is a dozen calls with a fixed cost each."""
+    return cv2.reduceArgMax(lines, axis=1)
+
+
+def lines_of(outputs):
+    """A face's outputs, NDArrays of a batch of one, as lines."""
+    arrays = [output.asnumpy()[0] for output in outputs]
+    if len(arrays) == 1:
+        return arrays[0].reshape(len(arrays[0]), -1)
+    return np.stack(arrays, axis=1).reshape(-1, arrays[0].shape[1])
+
+
+def build(context):
+    """{row: (net, decoder, run)} of Table 9, with weights as they are drawn: times do not depend on them."""
+    made = {}
+    for row, (method, options) in ROWS.items():
+        run = plan(context.methods, method, "paper", {**context.options, **options}, LANDMARKS)
+        net = run.method.net(LANDMARKS, {})
+        net.initialize(mx.init.Xavier(), ctx=context.device)
+        net.hybridize(static_alloc=True, static_shape=True)
+        decoder = run.method.ready_decoder(run.method.Reading(), {}, context.device)
+        decoder.hybridize(static_alloc=True, static_shape=True)
+        made[row] = net, decoder, run
+    return made
+
+
+def sizes(context):
+    """{"dim1/ROW", "dim2/ROW", "dim3/ROW", "kib/ROW"}: landmarks, cells, what is left of a face's output, and its size."""
+    figures = {}
+    for row, (net, _, run) in build(context).items():
+        outputs = mx.sym.Group(as_list(net(mx.sym.var("image"))))
+        shapes = [shape[1:] for shape in outputs.infer_shape(image=(1, 3, run.crop.size, run.crop.size))[1]]
+        shape = shapes[0] if len(shapes) == 1 else (*shapes[0], len(shapes))
+        figures.update({f"dim{i}/{row}": size for i, size in enumerate(shape, 1)})
+        figures[f"kib/{row}"] = sum(FLOAT_BYTES * np.prod(shape) for shape in shapes) / 1024
+    return figures
+
+
+def _ms(function, *arguments):
+    """Milliseconds that a call takes."""
+    begin = time.perf_counter()
+    function(*arguments)
+    return 1000 * (time.perf_counter() - begin)
+
+
+def _run(block, *inputs):
+    for output in as_list(block(*inputs)):
+        output.wait_to_read()
+
+
+def _fetch(outputs):
+    for output in outputs:
+        output.asnumpy()
+
+
+def times(context):
+    """{"forward/ROW", "reading/ROW", "search/ROW", "decoder/ROW", "whole/ROW", "saved"}: milliseconds a face, the least of rounds
+    that take turns.
+
+    forward: the net. reading: NumPy's; search: OpenCV's, for the maxima alone; of both the median over the faces of a row.
+    decoder: MXNet's, that evaluation uses. "transmission/ROW": from the device to the processor, only where they are two. whole:
+    forward, transmission and reading; saved: the share of the heatmaps' whole that vectors save.
+    """
+    found, held = {}, {}
+    for row, (net, decoder, run) in build(context).items():
+        image = mx.nd.random.uniform(shape=(1, 3, run.crop.size, run.crop.size), ctx=context.device)
+        outputs = as_list(net(image))
+        _run(decoder, *outputs)     # the first call builds and tunes, and is not timed
+        lines, side = lines_of(outputs), run.method.options.side
+        faces = np.repeat(lines[None], max(1, ROW_BYTES // lines.nbytes), axis=0)
+        reading = (read_heatmaps if len(outputs) == 1 else read_vectors), side, run.crop.size / side
+        held[row] = net, image, decoder, outputs, faces, reading
+
+    def note(name, milliseconds):
+        found[name] = min(milliseconds, found.get(name, milliseconds))
+
+    for _ in range(ROUNDS.get(context.preset, MOST_ROUNDS)):
+        for row, (net, image, decoder, outputs, faces, (read, side, stride)) in held.items():
+            note(f"forward/{row}", _ms(_run, net, image))
+            note(f"reading/{row}", float(np.median([_ms(read, face, side, stride) for face in faces])))
+            note(f"search/{row}", float(np.median([_ms(search, face) for face in faces])))
+            for _ in range(CALLS):
+                note(f"decoder/{row}", _ms(_run, decoder, *outputs))
+            if context.device.device_type != "cpu":
+                note(f"transmission/{row}", _ms(_fetch, outputs))
+    for row in ROWS:
+        found[f"whole/{row}"] = sum(found.get(f"{part}/{row}", 0) for part in ("forward", "reading", "transmission"))
+    found["saved"] = 1 - found[f"whole/{VECTOR}"] / found[f"whole/{PLAIN}"]
+    return found
