@@ -26,10 +26,10 @@ LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it.
 # BEGIN TABLES
-#  gv-table1                   12 s     unknown     unknown     unknown
-#  gv-table2                   12 s     unknown     unknown     unknown
-#  gv-table3                   12 s     unknown     unknown     unknown
-#  gv-table4                   12 s     unknown     unknown     unknown
+#  gv-table1                   12 s      20 min 12 h 19 min     unknown
+#  gv-table2                   12 s      20 min 10 h 54 min     unknown
+#  gv-table3                   12 s      20 min 11 h 15 min     unknown
+#  gv-table4                   12 s      20 min 11 h 06 min     unknown
 #  gv-table5                   12 s       5 min  4 h 20 min     unknown
 #  gv-table6                    6 s       2 min      55 min     unknown
 #  gv-table7                   30 s      10 min  4 h 34 min     unknown
@@ -42,15 +42,15 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-table3            6 s       3 min      63 min     unknown
 #  anchorface-table4           12 s       5 min      43 min     unknown
 #  anchorface-table5           36 s       4 min      58 min     unknown
-#  anchorface-table6           12 s       6 min     115 min     unknown
+#  anchorface-table6           12 s       8 min     115 min     unknown
 #  anchorface-table7           36 s      19 min  6 h 19 min     unknown
 #  anchorface-table8           24 s      13 min  4 h 13 min     unknown
 #  anchorface-table9           24 s      13 min  4 h 13 min     unknown
 #  anchorface-table10           6 s       3 min      63 min     unknown
-#  anchorface-pearson           6 s       3 min      63 min     unknown
+#  anchorface-pearson          18 s      10 min  3 h 10 min     unknown
 #  anchorface-lambda           24 s      13 min  4 h 13 min     unknown
 #  anchorface-cost             60 s        60 s        60 s        60 s
-#  anchorface-300w             24 s      12 min  4 h 01 min     unknown
+#  anchorface-300w             24 s      15 min  4 h 01 min     unknown
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
