@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("gv", "anchorface", "data_prep", "experiments")
 RESOLVED = (".presets",)   # what these modules say stands, resolved, in the config that the result is kept under
+VERSION = "gv"             # the package's own file holds the version alone, which a record tells and does not depend on
 _SKIPPED = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
 _STATEMENT_STARTS = (None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
@@ -38,7 +39,7 @@ def closure(modules):
     found, waiting = set(), list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found and not name.endswith(RESOLVED):
+        if name not in found and name != VERSION and not name.endswith(RESOLVED):
             if _path(name) is None:
                 raise ValueError(f"{name} is no module of this project: what is measured has to stand in one that is imported")
             found.add(name)
@@ -48,12 +49,14 @@ def closure(modules):
 
 def code_of(text):
     """The tokens of a source that can change what it does: no comments, no docstrings, no blank lines."""
-    kept, before = [], None
+    kept, before, docstring = [], None, False
     lines = io.StringIO(text + "\n").readline   # a last line without an end is no other code
     tokens = [token for token in tokenize.generate_tokens(lines) if token.type not in _SKIPPED]
     for token, after in zip(tokens, [*tokens[1:], None]):
         alone = token.type == tokenize.STRING and before in _STATEMENT_STARTS and after.type == tokenize.NEWLINE
-        if not alone:
+        ends_one = token.type == tokenize.NEWLINE and docstring
+        docstring = alone
+        if not alone and not ends_one:
             kept.append(token.string if token.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE)
                         else tokenize.tok_name[token.type])
         before = token.type
