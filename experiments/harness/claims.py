@@ -3,7 +3,7 @@
 A claim is a list of margins. A margin is worked out once a seed, from cells of runs with that seed (paired), and is positive
 where the numbers speak for the claim. Over seeds it has Student's 95 % interval, and the verdict is read off that: all of it
 above zero, reproduced; all below, contradicted; else undecided. One seed decides nothing, unless there is no chance in the
-figures.
+figures; nor does a difference below a thousandth of the errors, however sure its sign.
 """
 
 import math
@@ -15,6 +15,8 @@ from scipy.stats import t as student
 
 LEVEL = 0.95
 SAME = 0.02            # ASSUMED: two errors closer than this share of their size are called equal ("insensitive", "adds nothing")
+TRIVIAL = 0.001        # ASSUMED: a difference below this share of the errors is nothing, however sure its sign
+NOTHING = "; below a thousandth of the errors: at this size no difference that matters, a larger one might show it"
 MOST_SEEDS = 1000
 NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduced", "contradicted"
 VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_RUN)
@@ -24,13 +26,15 @@ VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_RUN)
 class Margin:
     """label: what is compared; cells: (row, column) of the table; of: from their values, one a cell, to the margin.
 
-    same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value.
+    same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value. least: a margin below this share
+    of the first cell's value decides nothing, however sure its sign.
     """
 
     label: str
     cells: tuple
     of: object
     same: bool = False
+    least: float = 0.0
 
 
 def name_of(cell):
@@ -41,7 +45,7 @@ def name_of(cell):
 def beats(better, worse, higher=False):
     """The margin by which one cell has the lower error (higher: the greater value) than another."""
     sign = -1 if higher else 1
-    return Margin(f"{name_of(better)} against {name_of(worse)}", (better, worse), lambda a, b: sign * (b - a))
+    return Margin(f"{name_of(better)} against {name_of(worse)}", (better, worse), lambda a, b: sign * (b - a), least=TRIVIAL)
 
 
 def at_most(cell, bound):
@@ -84,7 +88,7 @@ def lowest_inside(grid):
     if not inside:
         raise ValueError(f"a grid of {len(grid)} rows has no cell inside")
     return Margin("best inside the grid against best at its edge", (*inside, *edge),
-                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]))
+                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]), least=TRIVIAL)
 
 
 @dataclass(frozen=True)
@@ -137,18 +141,22 @@ def judge_margin(margin, by_seed, exact=False):
     if exact:
         low = high = mean
     spread = float(np.std(margins, ddof=1)) if len(margins) > 1 else None
-    granted = SAME * abs(float(np.mean([values[0] for values in by_seed]))) if margin.same else None
+    first = abs(float(np.mean([values[0] for values in by_seed])))
+    granted = SAME * first if margin.same else None
+    trivial = not exact and len(margins) > 1 and abs(mean) < margin.least * first
     if margin.same:
         apart = low > granted or high < -granted
         verdict = REPRODUCED if -granted <= low and high <= granted else CONTRADICTED if apart else UNDECIDED
+    elif trivial:
+        verdict = UNDECIDED
     else:
         verdict = REPRODUCED if low > 0 or (exact and low >= 0) else CONTRADICTED if high < 0 else UNDECIDED
     needs = None
-    if verdict == UNDECIDED and spread:
+    if verdict == UNDECIDED and spread and not trivial:
         distance = granted - abs(mean) if margin.same else mean
         needs = seeds_to_decide(distance, spread) if distance else None
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
-            "spread": spread, "needs": needs, "granted": granted, "exact": exact}
+            "spread": spread, "needs": needs, "granted": granted, "exact": exact, "trivial": trivial}
 
 
 def combine(verdicts):

@@ -156,10 +156,10 @@ def margin_text(margin):
         text += f", equal within ±{scale * margin['granted']:.2g}"
     if margin["verdict"] == claims.UNDECIDED:
         needs = margin.get("needs")
-        text += "; one seed decides nothing" if margin["seeds"] < 2 else (
+        text += "; one seed decides nothing" if margin["seeds"] < 2 else claims.NOTHING if margin["trivial"] else (
             f"; about {needs} seeds would decide if it stays so" if needs else
             f"; more than {claims.MOST_SEEDS} seeds would be needed")
-        if margin.get("needs_published"):
+        if margin.get("needs_published") and not margin["trivial"]:
             text += f", {margin['needs_published']} for a difference as large as the printed one"
     return f"{text}: {margin['verdict']}"
 
