@@ -45,7 +45,7 @@ TABLE = Table(
     ),
     decimals=3, notes=(
         OTHER_ENCODER,
-        "At preset ablate hardly a vector has its maximum at an end (make gv-fig4 counts them), so that the strategy hardly acts; "
+        "At preset ablate few vectors have their maximum at an end (make gv-fig4 counts), so that the strategy hardly acts: "
         "mini is the smallest preset at which it does (docs/results/gv_300w.md).",
         "The rows \"off\" and \"whole box\" are ours; they stand in the first column that fits."),
 )

@@ -125,7 +125,8 @@ def test_a_margin_is_positive_where_the_numbers_speak_for_the_claim(margin, valu
     assert len(margin.cells) == len(values) and "a x" in margin.label
 
 
-@pytest.mark.parametrize("difference, verdict", [(0.004, UNDECIDED), (-0.004, UNDECIDED), (0.006, REPRODUCED), (-0.006, CONTRADICTED)])
+@pytest.mark.parametrize("difference, verdict", [
+    (0.004, UNDECIDED), (-0.004, UNDECIDED), (0.006, REPRODUCED), (-0.006, CONTRADICTED)])
 def test_a_difference_below_a_thousandth_of_the_errors_is_nothing(difference, verdict):
     """0.004 of 5 with a deviation of 0.0001 has a sure sign, and is less than 0.005."""
     rows = [(5.0, 5.0 + difference + shift) for shift in (-0.0001, 0.0, 0.0001)]
