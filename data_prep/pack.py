@@ -9,7 +9,7 @@ The pictures lie in ``packed/`` of the index, below the folders that they have i
 digest is of the source's bytes, the box and the side: a second run keeps what is there, and packs again what has changed.
 
 The format is JPEG, which takes 0.7 ms to decode at 440 x 440 on one core, and 60 KiB; PNG takes 5 ms and WebP 2. A bitmap takes
-0.1 ms, but ten times the space, and more than the difference to read from a disk.
+0.1 ms, but ten times the space.
 """
 
 import hashlib
@@ -31,7 +31,8 @@ from data_prep.pictures import check_picture
 from gv.core import geometry
 from gv.core.errors import InputError
 
-# Gaussian Vector, Section 4.3: box + 25 % (WFLW), turned by 30 degrees, scaled from 75 to 125 %; AnchorFace: shifted by 10 %
+# Gaussian Vector, Section 4.3: box + 25 % (WFLW), turned by 30 degrees, scaled from 75 to 125 %;
+# AnchorFace: shifted by 10 % (ASSUMED: docs/readings.md)
 LARGEST_ENLARGE, LARGEST_TURN, SMALLEST_SCALE, LARGEST_SCALE, LARGEST_SHIFT = 0.25, math.radians(30), 0.75, 1.25, 0.1
 # sides of the squared box from the far edge of any crop to the other: the crop and its shift, turned, at the smallest scale
 REACH = (1 + LARGEST_ENLARGE) * (1 + 2 * LARGEST_SHIFT) * (math.cos(LARGEST_TURN) + math.sin(LARGEST_TURN)) / SMALLEST_SCALE
@@ -45,7 +46,7 @@ MULTIPLE = 12
 FARTHEST = 1e6  # pixels: no picture is as large (a JPEG's side is at most 65,535)
 FOLDER, VERSION = "packed", 1
 OURS = re.compile(r".+-[0-9a-f]{16}\.jpg|\..+-[0-9a-f]{16}\.jpg\.tmp[\d-]+")
-LONGEST_STEM = 80  # characters of the source's name that are kept
+LONGEST_STEM = 50  # characters of the source's name that are kept: at most 200 bytes, of the 255 that a name may have
 
 
 def pack_splits(splits, folder, root, side, report):

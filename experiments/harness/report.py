@@ -46,7 +46,7 @@ def cost_of(group, results, known, keys=None):
                 job = one.jobs.get((cell.source, seed))
                 if job is None:
                     absent.update([cell.source.data] if isinstance(cell.source, Train) else cell.source.data)
-                elif not done(job):
+                elif not done(job, cell):
                     missing[job.key] = job
                     for train in cell.source.needs if isinstance(cell.source, Measure) else ():
                         need = one.jobs[train, seed]
@@ -58,9 +58,9 @@ def cost_of(group, results, known, keys=None):
             "weights": len(weights), "weights_seconds": sum(time or 0 for time in again), "absent": sorted(absent)}
 
 
-def done(job):
-    """Whether the record has all that is asked of a job; whether weights or pictures are there is the machine's business."""
-    return job.record is not None and (isinstance(job.source, Measure) or not job.missing())
+def done(job, cell):
+    """Whether the record has what a cell asks of its job; whether weights or pictures are there is the machine's business."""
+    return job.record is not None if isinstance(cell.source, Measure) else cell.view not in job.missing()
 
 
 def _whole(job, place, known):

@@ -100,9 +100,16 @@ class Results:
             if keys is None or key in keys:
                 needs = cell.source.needs if isinstance(cell.source, Measure) else ()
                 for seed in seeds_of(cell.source, self.seeds):
-                    wanted = [self.jobs.get((source, seed)) for source in (*needs, cell.source)]
-                    found.update((job.key, job) for job in wanted if job is not None and not job.finished())
+                    wanted = [job for job in (self.jobs.get((source, seed)) for source in needs) if job and not job.finished()]
+                    own = self.jobs.get((cell.source, seed))
+                    wanted += [own] if own and waits(cell, own) else []
+                    found.update((job.key, job) for job in wanted)
         return list(found.values())
+
+
+def waits(cell, job):
+    """Whether a cell's number waits for its job: not for what only other tables ask of it."""
+    return not job.finished() if isinstance(cell.source, Measure) else cell.view in job.missing()
 
 
 LOG_AREA = "log_area"   # of a convergence curve: the mean over epochs of log10 of the error in percent, as Fig. 6 draws it
