@@ -141,9 +141,11 @@ class HeatmapDecoder(HybridBlock):
         flat = F.argmax(F.reshape(heatmap, (0, 0, -1)), axis=2)
         row = F.floor(flat / self.side)
         column = flat - row * self.side
-        # the row and the column through the maximum, (B, L, side) each
-        along_x = F.pick(heatmap, F.broadcast_like(F.expand_dims(row, 2), F.max(heatmap, axis=2)), axis=2)
-        along_y = F.pick(heatmap, F.broadcast_like(F.expand_dims(column, 2), F.max(heatmap, axis=3)), axis=3)
+        # the row and the column through the maximum, (B, L, side) each; an edge of the map says how far to broadcast
+        top = F.reshape(F.slice_axis(heatmap, axis=2, begin=0, end=1), (0, 0, -1))
+        left = F.reshape(F.slice_axis(heatmap, axis=3, begin=0, end=1), (0, 0, -1))
+        along_x = F.pick(heatmap, F.broadcast_like(F.expand_dims(row, 2), top), axis=2)
+        along_y = F.pick(heatmap, F.broadcast_like(F.expand_dims(column, 2), left), axis=3)
         cells = F.stack(_refine(F, along_x, column, self.side, self.shift),
                         _refine(F, along_y, row, self.side, self.shift), axis=2)
         return to_pixels(cells, self.stride)

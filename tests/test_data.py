@@ -229,6 +229,12 @@ def test_input_is_rgb_by_imagenets_mean_and_deviation():
     np.testing.assert_allclose(found[0, :, 0, 0], [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], rtol=1e-5)
 
 
+def test_input_is_the_formula_at_every_value_to_the_last_bit():
+    crop = np.random.default_rng(0).permutation(np.arange(3 * 256) % 256).astype(np.uint8).reshape(1, 16, 16, 3)
+    by_formula = (crop.astype(np.float32) / 255 - data.IMAGENET_MEAN) / data.IMAGENET_STD
+    np.testing.assert_array_equal(data.to_input(crop), by_formula.transpose(0, 3, 1, 2))
+
+
 @pytest.mark.parametrize("count, devices, sizes", [(8, 2, [4, 4]), (7, 2, [4, 3]), (5, 3, [2, 2, 1]), (1, 3, [1, 1, 1]),
                                                    (3, 1, [3]), (2, 4, [1, 1, 1, 1])])
 def test_a_batch_is_shared_among_devices_each_sample_once(count, devices, sizes):

@@ -14,6 +14,8 @@ from gv.core.layouts import get_layout
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # the usual figures for RGB in [0, 1]
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+# (3, 256): what each value of each channel becomes; looking it up takes half the time of working it out for every pixel
+INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] / 255 - IMAGENET_MEAN) / IMAGENET_STD).T)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,12 @@ def choose_faces(faces, count):
 
 def to_input(crops):
     """Crops (B, S, S, 3) uint8 to the net's input (B, 3, S, S) float32: RGB, ImageNet mean and deviation."""
-    scaled = (np.asarray(crops, np.float32) / 255 - IMAGENET_MEAN) / IMAGENET_STD
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    crops = np.asarray(crops)
+    inputs = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
+    for crop, planes in zip(crops, inputs):
+        for channel, table in enumerate(INPUT_TABLE):
+            cv2.LUT(np.ascontiguousarray(crop[..., channel]), table, dst=planes[channel])
+    return inputs
 
 
 class FaceDataset(gluon.data.Dataset):

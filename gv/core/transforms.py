@@ -6,6 +6,7 @@ occlusion and colour act on the crop (GV, Section 4.3).
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from gv.core.errors import InputError
@@ -73,4 +74,4 @@ def jitter_colour(image, rng, brightness, contrast):
     gain = 1 + rng.uniform(-contrast, contrast)
     bias = rng.uniform(-brightness, brightness) * 255
     table = np.clip((np.arange(256) - 128) * gain + 128 + bias, 0, 255).astype(np.uint8)
-    return table[image]
+    return cv2.LUT(image, table)
