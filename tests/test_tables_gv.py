@@ -24,6 +24,7 @@ from gv.core.data import Crop
 from gv.core.geometry import tight_box
 from gv.core.layouts import get_layout
 from gv.core.run import get_method
+from tests.tables import check_claims, filled
 
 TABLES = {key: table for key, table in catalogue.TABLES.items() if table.paper == "gv"}
 KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-fig4", "gv-fig6", "gv-occlusion"]
@@ -85,26 +86,9 @@ def test_every_published_key_exists_and_every_number_of_the_papers_own_rows_has_
     assert stated == {("gv", "text", "GV(ResNet50)", "time-per-face"), ("gv", "text", "Baidu VIS", "jd/fr")}
 
 
-def filled(table, provenance="official", seeds=2):
-    """The ``Results`` of a table whose cells hold what is printed, where anything is."""
-    jobs, empty = {}, Results(table, {}, list(range(seeds)), None)
-    for key, cell in table.cells.items():
-        for seed in range(seeds):
-            new = {"provenance": provenance, "metrics": {}, "views": {}, "curve": []}
-            record = jobs.setdefault((cell.source, seed), SimpleNamespace(record=new)).record
-            view = record["views"].setdefault(cell.view.name(), {"metrics": {}}) if cell.view else record
-            if empty.published(key) is not None:
-                view["metrics"][cell.metric] = empty.published(key) / cell.scale
-    return Results(table, jobs, list(range(seeds)), None)
-
-
 @pytest.mark.parametrize("key", KEYS)
 def test_the_printed_numbers_hold_to_the_claims(key):
-    """The print disagrees with none of the paper's claims; where it has no numbers for one, the claim is listed by name."""
-    verdicts = {claim.text: filled(TABLES[key]).judge(claim)["verdict"] for claim in TABLES[key].claims if not claim.ours}
-    unprinted = NOT_PRINTED.get(key, set())
-    assert {text for text, verdict in verdicts.items() if verdict == claims.NOT_RUN} == unprinted
-    assert {verdict for text, verdict in verdicts.items() if text not in unprinted} <= {claims.REPRODUCED}
+    check_claims(TABLES[key], NOT_PRINTED.get(key, set()))
 
 
 def test_the_best_of_a_benchmark_is_judged_on_the_papers_data_alone():
