@@ -30,27 +30,27 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-table2                   12 s      20 min 10 h 54 min     unknown
 #  gv-table3                   12 s      20 min 11 h 15 min     unknown
 #  gv-table4                   12 s      20 min 11 h 06 min     unknown
-#  gv-table5                   12 s       5 min  4 h 20 min     unknown
+#  gv-table5                   12 s      11 min  4 h 20 min     unknown
 #  gv-table6                    6 s       2 min      55 min     unknown
-#  gv-table7                   30 s      10 min  4 h 34 min     unknown
-#  gv-table8                   60 s      21 min  9 h 08 min     unknown
+#  gv-table7                   30 s      12 min  4 h 34 min     unknown
+#  gv-table8                   60 s      23 min  9 h 08 min     unknown
 #  gv-table9                   60 s        60 s        60 s        60 s
 #  gv-fig4                     36 s       3 min      55 min     unknown
-#  gv-fig6                     18 s       9 min  7 h 45 min     unknown
-#  gv-occlusion                24 s       8 min  3 h 27 min     unknown
+#  gv-fig6                     18 s      20 min  7 h 45 min     unknown
+#  gv-occlusion                24 s       9 min  3 h 27 min     unknown
 #  anchorface-table2            6 s       3 min      63 min     unknown
 #  anchorface-table3            6 s       3 min      63 min     unknown
 #  anchorface-table4           12 s       5 min      43 min     unknown
 #  anchorface-table5           36 s       4 min      58 min     unknown
-#  anchorface-table6           12 s       8 min     115 min     unknown
-#  anchorface-table7           36 s      19 min  6 h 19 min     unknown
-#  anchorface-table8           24 s      13 min  4 h 13 min     unknown
-#  anchorface-table9           24 s      13 min  4 h 13 min     unknown
+#  anchorface-table6           12 s       9 min     115 min     unknown
+#  anchorface-table7           36 s      21 min  6 h 19 min     unknown
+#  anchorface-table8           24 s      14 min  4 h 13 min     unknown
+#  anchorface-table9           24 s      14 min  4 h 13 min     unknown
 #  anchorface-table10           6 s       3 min      63 min     unknown
 #  anchorface-pearson          18 s      10 min  3 h 10 min     unknown
-#  anchorface-lambda           24 s      13 min  4 h 13 min     unknown
+#  anchorface-lambda           24 s      14 min  4 h 13 min     unknown
 #  anchorface-cost             60 s        60 s        60 s        60 s
-#  anchorface-300w             24 s      15 min  4 h 01 min     unknown
+#  anchorface-300w             24 s      16 min  4 h 01 min     unknown
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s

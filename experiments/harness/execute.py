@@ -20,8 +20,8 @@ LOG_FILE = "worker.log"
 # Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-22, at the preset's
 # size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
 # images/s}
-SPEED = {("gv", "ablate"): 150, ("heatmap", "ablate"): 95, ("heatmap-awing", "ablate"): 95, ("anchorface", "ablate"): 65,
-         ("regression", "ablate"): 80, ("gv", "mini"): 75, ("heatmap", "mini"): 20, ("heatmap-awing", "mini"): 20,
+SPEED = {("gv", "ablate"): 135, ("heatmap", "ablate"): 35, ("heatmap-awing", "ablate"): 35, ("anchorface", "ablate"): 60,
+         ("regression", "ablate"): 75, ("gv", "mini"): 75, ("heatmap", "mini"): 20, ("heatmap-awing", "mini"): 20,
          ("anchorface", "mini"): 65, ("regression", "mini"): 80,
          ("gv", "ablate", "hrnetv2_w32"): 17, ("gv", "mini", "hrnetv2_w32"): 6}
 START_SECONDS = 6      # of a worker: imports, and building the net
