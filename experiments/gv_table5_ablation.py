@@ -46,8 +46,8 @@ TABLE = Table(
     figures=(Figure("ced", "Cumulative error of the models of Table 5, the images of all seeds together; "
                     "SB: boxes shrunk by 10 % (Fig. 5)", draw),),
     notes=(OTHER_ENCODER,
-           "At preset ablate the heatmap net has not learnt to find a landmark when its epochs end (an error above the mean shape's): "
-           "the margin shows that vectors converge sooner (Fig. 6), and says nothing of where heatmaps end.",
+           "At preset ablate the heatmap net has not learnt to find a landmark when its epochs end (its error is above the mean "
+           "shape's): the margin shows that vectors converge sooner (Fig. 6), and says nothing of where heatmaps end.",
            "Boxes are shrunk in the test alone. Heatmaps on shrunk boxes, and Beyond Box on whole ones, are ours."),
 )
 

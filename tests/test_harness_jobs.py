@@ -331,7 +331,8 @@ def test_texts():
 
 def test_the_estimate_is_that_of_like_runs(place):
     job = make_job(GV, 0, replace(place, preset="ablate"))
-    assert execute.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(6 + 18000 / 150)
+    assert execute.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(
+        6 + 18000 / execute.SPEED["gv", "ablate"])
     other = make_job(GV.but(encoder="resnet18v2"), 0, replace(place, preset="ablate"))
     assert execute.estimate(other, replace(place, preset="ablate"), {}) is None
     finish(job, place, {FULL: 0.05}, seconds=90.0)
