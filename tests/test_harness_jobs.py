@@ -377,7 +377,8 @@ def strict(text):
     return json.loads(text, parse_constant=refuse)
 
 
-def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path):
+def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "SPEED", {("gv", "ablate"): 150})     # 18000 images in two minutes
     table = table_of(GV, GV.but(bands=(3, 5)), GV.but(theta=1.0))
     code, out, err = call(table, "--preset", "ablate", "--seeds", "2", "--dry-run", "--devices", "cpu:0,1")
     assert (code, err) == (0, "")
