@@ -201,9 +201,11 @@ def test_a_file_cut_short_or_of_another_kind_is_refused(tree):
 def test_a_picture_whose_data_are_damaged_is_left_out(tree):
     path = tree[0] / "COFW_color" / "COFW_train_color.mat"
     with h5py.File(path, "r") as file:
-        chunk = file["#refs#/1"].id.get_chunk_info(0)
+        picture = file["#refs#/1"]
+        _, packed = picture.id.read_direct_chunk((0,) * picture.ndim)
     data = bytearray(path.read_bytes())
-    data[chunk.byte_offset + 10:chunk.byte_offset + 60] = b"\xff" * 50
+    start = data.index(packed)     # where HDF5 says it lies leaves MATLAB's 512 bytes at the front out, in some versions
+    data[start + 10:start + 60] = b"\xff" * 50
     path.write_bytes(data)
     splits, report = cofw.read_tree(tree[0])
     assert len(splits["train"]) == 4
