@@ -274,6 +274,15 @@ CLAIM = Claim("the first is better", "nowhere", (beats(("row 0", "NME"), ("row 1
 NUMBERS = {(0, 0): 0.05, (0, 1): 0.07, (0, 2): 0.06, (1, 0): 0.061, (1, 1): 0.080, (1, 2): 0.071}
 
 
+def test_a_net_that_has_not_learnt_decides_nothing(place):
+    """0.75 is four times the mean shape's error: that something else beats it says nothing."""
+    numbers = {**NUMBERS, (1, 0): 0.75, (1, 1): 0.74, (1, 2): 0.76}
+    results = filled(place, numbers, [0, 1, 2], claims=(CLAIM,))
+    margin, = results.judge(CLAIM)["margins"]
+    assert margin["verdict"] == claims.UNDECIDED and margin["untrained"] and margin["low"] > 0
+    assert "has not learnt" in margin_text(margin) and "seeds would decide" not in margin_text(margin)
+
+
 def test_numbers_come_from_the_records_seed_by_seed(place):
     results = filled(place, NUMBERS, [0, 1, 2])
     assert results.values(("row 0", "NME")) == pytest.approx([5, 7, 6])

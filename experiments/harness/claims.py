@@ -17,8 +17,11 @@ LEVEL = 0.95
 SAME = 0.02            # ASSUMED: two errors closer than this share of their size are called equal ("insensitive", "adds nothing")
 TRIVIAL = 0.001        # ASSUMED: a difference below this share of the errors is nothing, however sure its sign
 NOTHING = "; below a thousandth of the errors: at this size no difference that matters, a larger one might show it"
+UNTRAINED = 0.3        # ASSUMED: a net of a larger NME has not learnt yet; the mean shape put in the box has less (docs/results)
+NOT_LEARNT = f"; a net has not learnt yet (an error above {100 * UNTRAINED:.0f} %, the mean shape has less): nothing can be said"
 MOST_SEEDS = 1000
 NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduced", "contradicted"
+DECIDED = (REPRODUCED, CONTRADICTED)
 VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_RUN)
 
 
@@ -156,7 +159,7 @@ def judge_margin(margin, by_seed, exact=False):
         distance = granted - abs(mean) if margin.same else mean
         needs = seeds_to_decide(distance, spread) if distance else None
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
-            "spread": spread, "needs": needs, "granted": granted, "exact": exact, "trivial": trivial}
+            "spread": spread, "needs": needs, "granted": granted, "exact": exact, "trivial": trivial, "untrained": False}
 
 
 def combine(verdicts):

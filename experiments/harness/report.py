@@ -94,8 +94,8 @@ def _decides(margin, per_seed):
         return "one seed decides nothing"
     if not margin["mean"] and not margin["spread"]:
         return "no difference at all in any seed"
-    if margin["trivial"]:
-        return claims.NOTHING[2:]
+    if margin["trivial"] or margin["untrained"]:
+        return (claims.NOTHING if margin["trivial"] else claims.NOT_LEARNT)[2:]
     needs = margin.get("needs")
     if needs is None:
         text = f"more than {claims.MOST_SEEDS} seeds would be needed if it stays so"

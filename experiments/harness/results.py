@@ -67,6 +67,8 @@ class Results:
             rows = [tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)]
             rows = [row for row in rows if None not in row] if self._may_judge(claim, margin) else []
             found = claims.judge_margin(margin, rows, exact)
+            if found["verdict"] in claims.DECIDED and self._untrained(margin, rows):
+                found.update(verdict=claims.UNDECIDED, untrained=True, needs=None)
             found["scale"] = self.table.cells[margin.cells[0]].scale
             found["published"] = self._published_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
@@ -79,6 +81,11 @@ class Results:
         """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""
         found = [self.record(self.table.cells[key].source, seed) for key in margin.cells for seed in self.seeds]
         return not claim.official or all(record["provenance"] == "official" for record in found if record)
+
+    def _untrained(self, margin, rows):
+        """Whether a margin compares errors of a net that has not learnt. rows: a tuple of values a seed."""
+        errors = [i for i, key in enumerate(margin.cells) if self.table.cells[key].metric.startswith("nme_")]
+        return any(row[i] is not None and row[i] > claims.UNTRAINED for row in rows for i in errors)
 
     def _published_margin(self, margin):
         """The margin of the printed numbers, as they are shown, or None where one of them is not printed."""
@@ -164,9 +171,10 @@ def margin_text(margin):
     if margin["verdict"] == claims.UNDECIDED:
         needs = margin.get("needs")
         text += "; one seed decides nothing" if margin["seeds"] < 2 else claims.NOTHING if margin["trivial"] else (
+            claims.NOT_LEARNT if margin["untrained"] else
             f"; about {needs} seeds would decide if it stays so" if needs else
             f"; more than {claims.MOST_SEEDS} seeds would be needed")
-        if margin.get("needs_published") and not margin["trivial"]:
+        if margin.get("needs_published") and not margin["trivial"] and not margin["untrained"]:
             text += f", {margin['needs_published']} for a difference as large as the printed one"
     return f"{text}: {margin['verdict']}"
 
