@@ -119,7 +119,7 @@ tables: setup ## every table: make tables PRESET=smoke takes minutes
 figures: setup ## every figure
 	$(CATALOGUE) $(FIGURES) $(ARGS)
 
-ablations: setup ## all that is not yet run at preset ablate, three seeds; days: stop it and call it again as you like
+ablations: setup ## all that is not yet run at preset ablate, three seeds; hours: stop it and call it again as you like
 	$(CATALOGUE) --preset ablate --seeds 3 $(ARGS)
 
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
