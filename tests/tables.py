@@ -3,7 +3,22 @@
 from types import SimpleNamespace
 
 from experiments.harness import claims
+from experiments.harness.grid import Measure
+from experiments.harness.jobs import Place
 from experiments.harness.results import Results
+
+
+def place(tmp_path, preset="smoke"):
+    """A place with nothing in it, on embedded faces."""
+    return Place(preset, None, str(tmp_path), str(tmp_path / "records"))
+
+
+def check_wanted(tables, jobs):
+    """Every cell's job of seed 0 is there, not run, and asked for the cell's view."""
+    for table in tables:
+        for cell in table.cells.values():
+            job = jobs[cell.source, 0]
+            assert not job.finished() and (isinstance(cell.source, Measure) or cell.view in job.views)
 
 
 def filled(table, provenance="official", seeds=2):

@@ -12,7 +12,7 @@ from experiments import catalogue, gv_figures, gv_outside, gv_time
 from experiments.gv_outside import ALL, ENDS, INSIDE, OUTSIDE
 from experiments.harness import claims, execute, sets
 from experiments.harness.grid import Train
-from experiments.harness.jobs import METHODS, Place, collect, make_job, make_run
+from experiments.harness.jobs import METHODS, collect, make_job, make_run
 from experiments.harness.published import PUBLISHED
 from experiments.harness.records import pack_errors
 from experiments.harness.results import LOG_AREA, Results, log_area
@@ -24,7 +24,7 @@ from gv.core.data import Crop
 from gv.core.geometry import tight_box
 from gv.core.layouts import get_layout
 from gv.core.run import get_method
-from tests.tables import check_claims, filled
+from tests.tables import check_claims, check_wanted, filled, place
 
 TABLES = {key: table for key, table in catalogue.TABLES.items() if table.paper == "gv"}
 KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-fig4", "gv-fig6", "gv-occlusion"]
@@ -41,10 +41,6 @@ NOT_PRINTED = {
 }
 
 
-def place(tmp_path, preset="smoke"):
-    return Place(preset, None, str(tmp_path), str(tmp_path / "records"))
-
-
 def test_the_catalogue_has_every_table_and_figure_of_the_paper():
     assert set(KEYS) <= set(TABLES) and all(table.key == key for key, table in TABLES.items())
 
@@ -54,10 +50,7 @@ def test_every_cell_resolves_at_every_preset_and_no_two_rows_are_one_training(tm
     tables = [TABLES[key] for key in KEYS]
     jobs = collect(tables, [0, 1], place(tmp_path, preset))
     assert len({job.key for job in jobs.values()}) == len(jobs)
-    for table in tables:
-        for cell in table.cells.values():
-            job = jobs[cell.source, 0]
-            assert not job.finished() and (not isinstance(cell.source, Train) or cell.view in job.views)
+    check_wanted(tables, jobs)
     assert not any(tmp_path.iterdir()), "planning writes nothing"
 
 

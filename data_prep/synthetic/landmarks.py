@@ -181,11 +181,6 @@ def face_places(openness, thickness, arch):
     return {**_static_places(), **dict(zip(names, place(np.array(targets, float))))}
 
 
-def _sides(names):
-    """Names for the left, then for the right side."""
-    return [f"l.{name}" for name in names] + [f"r.{name}" for name in names]
-
-
 def _contour(name):
     return [f"l.{name}/{i}" for i in range(16)] + [f"r.{name}/{i}" for i in range(16, -1, -1)]
 
