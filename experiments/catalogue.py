@@ -8,48 +8,50 @@ import os
 import sys
 
 from data_prep.command import run as run_main
-from experiments import (
-    anchorface_300w,
-    anchorface_cost,
-    anchorface_fig3_anchors,
-    anchorface_fig4_yaw_indicator,
-    anchorface_fig5_templates,
-    anchorface_fig7_votes,
-    anchorface_lambda,
-    anchorface_pearson,
-    anchorface_table2_aflw,
-    anchorface_table3_300w,
-    anchorface_table4_menpo,
-    anchorface_table5_wflw,
-    anchorface_table6_baseline,
-    anchorface_table7_templates,
-    anchorface_table8_area,
-    anchorface_table9_grid,
-    anchorface_table10_aggregation,
-    gv_fig4_beyond_box,
-    gv_fig6_convergence,
-    gv_occlusion,
-    gv_table1_300w,
-    gv_table2_cofw,
-    gv_table3_wflw,
-    gv_table4_jd,
-    gv_table5_ablation,
-    gv_table6_beyond_box,
-    gv_table7_theta,
-    gv_table8_bandwidth,
-    gv_table9_time,
+from experiments.anchorface_tables import (
+    cost,
+    fig3_anchors,
+    fig4_yaw_indicator,
+    fig5_templates,
+    fig7_votes,
+    loss_weight,
+    on_300w,
+    pearson,
+    table2_aflw,
+    table3_300w,
+    table4_menpo,
+    table5_wflw,
+    table6_baseline,
+    table7_templates,
+    table8_area,
+    table9_grid,
+    table10_aggregation,
 )
-from experiments.harness import execute
+from experiments.gv_tables import (
+    fig4_beyond_box,
+    fig6_convergence,
+    occlusion,
+    table1_300w,
+    table2_cofw,
+    table3_wflw,
+    table4_jd,
+    table5_ablation,
+    table6_beyond_box,
+    table7_theta,
+    table8_bandwidth,
+    table9_time,
+)
+from experiments.harness import scheduling
 from experiments.harness.command import PRESETS, parser, run_tables
-from experiments.harness.jobs import Place, collect, each
+from experiments.harness.jobs import Place, collect, unique
 from gv.core.errors import InputError
 
-MODULES = (gv_table1_300w, gv_table2_cofw, gv_table3_wflw, gv_table4_jd, gv_table5_ablation, gv_table6_beyond_box,
-           gv_table7_theta, gv_table8_bandwidth, gv_table9_time, gv_fig4_beyond_box, gv_fig6_convergence, gv_occlusion,
-           anchorface_table2_aflw, anchorface_table3_300w, anchorface_table4_menpo, anchorface_table5_wflw,
-           anchorface_table6_baseline, anchorface_table7_templates, anchorface_table8_area, anchorface_table9_grid,
-           anchorface_table10_aggregation, anchorface_pearson, anchorface_lambda, anchorface_cost, anchorface_300w,
-           anchorface_fig3_anchors, anchorface_fig4_yaw_indicator, anchorface_fig5_templates, anchorface_fig7_votes)
+MODULES = (
+    table1_300w, table2_cofw, table3_wflw, table4_jd, table5_ablation, table6_beyond_box, table7_theta,
+    table8_bandwidth, table9_time, fig4_beyond_box, fig6_convergence, occlusion, table2_aflw, table3_300w,
+    table4_menpo, table5_wflw, table6_baseline, table7_templates, table8_area, table9_grid, table10_aggregation,
+    pearson, loss_weight, cost, on_300w, fig3_anchors, fig4_yaw_indicator, fig5_templates, fig7_votes,
+)
 TABLES = {module.TABLE.key: module.TABLE for module in MODULES}
 
 
@@ -63,8 +65,8 @@ def get_table(key):
 def time_of(table, preset):
     """What a table costs from nothing at a preset, one seed on one device, as text; the making of embedded faces left out."""
     place = Place(preset, out=os.devnull, records=os.devnull)    # where nothing has been run
-    times = [execute.estimate(job, place, {}) for job in each(collect([table], [0], place))]
-    return "unknown" if None in times else execute.text_of_seconds(sum(times))
+    times = [scheduling.estimate(job, place, {}) for job in unique(collect([table], [0], place))]
+    return "unknown" if None in times else scheduling.text_of_seconds(sum(times))
 
 
 def times_text():

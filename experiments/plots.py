@@ -1,4 +1,4 @@
-"""Plots of finished runs: cumulative error (CED) and error against training time.
+"""Drawings that tables share, and plots of finished runs: cumulative error (CED) and error against training time.
 
     python -m experiments.plots ced "GV=runs/gv/errors_common.csv" "heatmap=runs/heatmap/errors_common.csv" --out ced.png
     python -m experiments.plots curve "GV=runs/gv/log.csv" "heatmap=runs/heatmap/log.csv" --out curve.png
@@ -21,6 +21,7 @@ COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   #
 TICKS = ((1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 100), [n / 2 for n in range(2, 41)], [n / 10 for n in range(10, 201)])
 FEWEST_TICKS = 4                                                                # of an error axis, coarse where that is enough
 MINUTES = "training time, minutes"
+AXES = {"epochs": "epoch", "minutes": MINUTES}                                      # of a curve
 LARGEST_ERROR = 0.1                                                             # the CED's right edge, as in Fig. 5
 
 
@@ -99,6 +100,60 @@ def read_curve(path, column):
     errors = read_column(path, column)
     with open(path, newline="", encoding="utf-8") as lines:
         return [float(row["seconds"]) / 60 for row in csv.DictReader(lines) if row[column]], errors
+
+
+def save(figure, path):
+    """Write a figure and let it go."""
+    from matplotlib import pyplot
+    figure.savefig(path, dpi=130, bbox_inches="tight")
+    pyplot.close(figure)
+
+
+def bars_by_yaw(results, methods, bins, variance, path):
+    """AnchorFace, Fig. 6: a bar a method and yaw bin, the whisker being the deviation of the images' errors."""
+    figure, plot = new_axes("yaw", "NME, %")
+    width = 0.8 / len(methods)
+    for i, (method, colour) in enumerate(zip(methods, COLOURS)):
+        values, spreads = [], []
+        for name in bins:
+            found, varied = results.values((method, name)), results.values((method, variance + name))
+            values.append(np.mean(found) if found else np.nan)
+            spreads.append(np.sqrt(np.mean(varied)) if varied else 0)
+        places = np.arange(len(bins)) + (i - (len(methods) - 1) / 2) * width
+        low = np.minimum(spreads, values)     # an error is not below nought
+        plot.bar(places, values, width, yerr=[low, spreads], color=colour, label=method, capsize=3,
+                 error_kw={"elinewidth": 0.8, "ecolor": "#444444"})
+    plot.set_xticks(range(len(bins)), [name.capitalize() for name in bins])
+    plot.legend(frameon=False)
+    figure.tight_layout()
+    save(figure, path)
+
+
+def draw_ced(results, curves, path):
+    """Cumulative errors, the images of all seeds together. curves: {name: cell}; one that has not run is left out."""
+    found = {name: [results.errors(key, seed) for seed in results.seeds] for name, key in curves.items()}
+    found = {name: [errors for errors in seeds if errors is not None] for name, seeds in found.items()}
+    lines = [(name, np.concatenate(seeds)) for name, seeds in found.items() if seeds]
+    if lines:
+        save(ced_figure(lines, "ION"), path)
+
+
+def mean_curve(results, key):
+    """{"epochs", "minutes", "errors": (E,)} of a cell's training, the mean over the seeds that have run, or None."""
+    recorded = [results.record(results.table.cells[key].source, seed) for seed in results.seeds]
+    curves = [record["curve"] for record in recorded if record and record["curve"]]
+    if not curves:
+        return None
+    epochs, seconds, errors = np.mean(curves, axis=0).T
+    return {"epochs": epochs, "minutes": seconds / 60, "errors": errors}
+
+
+def draw_curves(results, curves, across, path):
+    """Error while training against ``across``, a name of AXES. curves: {name: cell}; one that has not run is left out."""
+    found = {name: mean_curve(results, key) for name, key in curves.items()}
+    lines = [(name, curve[across], curve["errors"]) for name, curve in found.items() if curve]
+    if lines:
+        save(curve_figure(lines, "ION", AXES[across]), path)
 
 
 def main(argv=None):

@@ -205,7 +205,7 @@ def test_the_experiment_measures_what_the_codec_targets(tmp_path):
     import mxnet as mx
 
     from anchorface.codec import AnchorTargets
-    from experiments import anchorface_anchors as experiment
+    from experiments.anchorface_tables import anchors as experiment
     rng = np.random.default_rng(0)
     base = rng.uniform(0.2, 0.8, (19, 2))
     path = tmp_path / "shapes.txt"

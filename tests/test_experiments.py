@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import gv_labels, plots
+from experiments import plots
+from experiments.studies import gv_labels
 from gv.core.errors import InputError
 
 

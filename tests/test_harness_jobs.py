@@ -9,10 +9,10 @@ import pytest
 from helpers import make_index
 
 from experiments import catalogue
-from experiments.harness import claims, command, execute, jobs, records, sets, sources
+from experiments.harness import claims, code_hash, command, datasets, jobs, records, scheduling
 from experiments.harness.claims import Claim, beats
 from experiments.harness.grid import Cell, Measure, Share, Table, Train, View, cross, pairs
-from experiments.harness.jobs import Place, collect, each, make_job, make_run
+from experiments.harness.jobs import Place, collect, make_job, make_run, unique
 from experiments.harness.results import Results, log_area, margin_text, number_text, ours_text, table_text
 from gv.core.errors import InputError
 from gv.methods import GaussianVector
@@ -26,7 +26,7 @@ def count_faces(context):
     return {"faces": 7}
 
 
-count_faces.__module__ = "experiments.figures"     # a test's own module is none of the project's
+count_faces.__module__ = "experiments.plots"     # a test's own module is none of the project's
 
 
 def table_of(*sources, key="t", view=FULL, **more):
@@ -76,7 +76,7 @@ def test_the_key_does_not_depend_on_folders_the_machine_or_what_the_preset_is_ca
     elsewhere = make_job(GV, 0, Place("smoke", None, str(tmp_path / "other"), str(tmp_path / "others")))
     assert here.key == elsewhere.key and here.folder != elsewhere.folder
     monkeypatch.setitem(GaussianVector.PRESETS, "twin", GaussianVector.PRESETS["smoke"])
-    monkeypatch.setitem(sets.EMBEDDED_SIZE, "twin", sets.EMBEDDED_SIZE["smoke"])
+    monkeypatch.setitem(datasets.EMBEDDED_SIZE, "twin", datasets.EMBEDDED_SIZE["smoke"])
     assert make_job(GV, 0, replace(place, preset="twin")).key == here.key
     monkeypatch.setattr(records, "machine", lambda: {"processor": "another"})
     assert make_job(GV, 0, place).key == here.key
@@ -96,24 +96,24 @@ def test_weights_of_other_code_lie_elsewhere_and_their_record_is_not_taken(place
     before = make_job(GV, 0, place)
     finish(before, place, {FULL: 0.05})
     assert make_job(GV, 0, place).record["views"]
-    monkeypatch.setattr(sources, "digest", lambda modules: "f" * 64)
+    monkeypatch.setattr(code_hash, "digest", lambda modules: "f" * 64)
     after = make_job(GV, 0, place)
     assert after.key == before.key and after.folder != before.folder and after.record is None and not after.finished()
     assert make_job(GV, 0, place, any_sources=True).record["sources"] == before.sources
 
 
 def test_code_that_only_evaluates_moves_no_weights(place, monkeypatch):
-    before, digest = make_job(GV, 0, place), sources.digest
-    monkeypatch.setattr(sources, "digest", lambda modules: digest(modules) if "gv.core.evaluate" not in modules else "f" * 64)
+    before, digest = make_job(GV, 0, place), code_hash.digest
+    monkeypatch.setattr(code_hash, "digest", lambda modules: digest(modules) if "gv.core.evaluate" not in modules else "f" * 64)
     after = make_job(GV, 0, place)
     assert after.folder == before.folder and after.sources != before.sources
 
 
 def test_a_measurements_code_is_its_own_and_that_of_the_trainings_it_reads(place, monkeypatch):
     asked = []
-    monkeypatch.setattr(sources, "digest", lambda modules: asked.append(modules) or "a" * 64)
+    monkeypatch.setattr(code_hash, "digest", lambda modules: asked.append(modules) or "a" * 64)
     make_job(Measure("count", count_faces, needs=(GV, Train("anchorface", "aflw"))), 0, place)
-    assert set(asked[-1]) >= {count_faces.__module__, "experiments.harness.training", "gv.core.train", "gv.methods",
+    assert set(asked[-1]) >= {count_faces.__module__, "experiments.harness.running", "gv.core.train", "gv.methods",
                               "anchorface.methods"}
     different = [{}, {"needs": (GV,)}, {"data": ("300w",)}, {"options": pairs(a=1)}, {"options": pairs(a=2)}]
     assert len({make_job(Measure("count", count_faces, **more), 0, place).key for more in different}) == len(different)
@@ -166,7 +166,7 @@ def test_an_option_that_no_method_has_is_named():
 
 def test_a_source_that_two_tables_want_is_one_job_with_the_views_of_both(place):
     found = collect([table_of(GV, GV.but(theta=1.0)), table_of(Train("gv", "300w"), key="u", view=COMMON)], [0, 1], place)
-    assert len(found) == len(each(found)) == 4
+    assert len(found) == len(unique(found)) == 4
     assert found[GV, 0].views == found[GV, 1].views == {FULL, COMMON}
     assert found[GV.but(theta=1.0), 0].views == {FULL}
 
@@ -176,7 +176,7 @@ def test_options_that_say_what_holds_anyway_are_the_same_job(place):
     said = GV.but(bands=(3, 5), theta=3.0, size=64)
     found = collect([table_of(GV), table_of(said, GV.but(theta=1.0), key="u", view=COMMON)], [0], place)
     assert found[GV, 0] is found[said, 0] and found[GV, 0].views == {FULL, COMMON}
-    assert len(found) == 3 and len(each(found)) == 2
+    assert len(found) == 3 and len(unique(found)) == 2
     finish(found[GV, 0], place, {FULL: 0.04, COMMON: 0.03})
     again = collect([table_of(GV), table_of(said, key="u", view=COMMON)], [0], place)
     assert [job.finished() for job in again.values()] == [True, True]
@@ -297,7 +297,7 @@ def test_a_seed_that_one_side_lacks_is_left_out_of_the_pairs(place):
     results = filled(place, {key: value for key, value in NUMBERS.items() if key != (1, 1)}, [0, 1, 2])
     margin = results.judge(CLAIM)["margins"][0]
     assert margin["seeds"] == 2 and margin["mean"] == pytest.approx(0.011)
-    assert [execute.describe(job) for job in results.missing()] == ["gv on 300w, theta=1.0, seed 1"]
+    assert [scheduling.describe(job) for job in results.missing()] == ["gv on 300w, theta=1.0, seed 1"]
     assert "over 2 seeds" in margin_text(margin)
 
 
@@ -313,7 +313,7 @@ def test_a_measurement_that_is_not_run_wants_its_trainings_too(place):
     measure = Measure("count", count_faces, needs=(GV,), exact=True)
     table = table_of(measure)
     results = Results(table, collect([table], [0, 1], place), [0, 1], place)
-    assert [execute.describe(job) for job in results.missing()] == ["gv on 300w, seed 0", "count, seed 0"]
+    assert [scheduling.describe(job) for job in results.missing()] == ["gv on 300w, seed 0", "count, seed 0"]
 
 
 def test_an_exact_measurement_is_decided_by_its_one_number(place):
@@ -332,24 +332,24 @@ def test_texts():
     assert (number_text(None, 2), number_text(3.14159, 2), number_text(2.27e8, 0)) == ("-", "3.14", "227M")
     assert (ours_text([], 2), ours_text([1.0], 1), ours_text([1.0, 3.0], 1)) == ("-", "1.0", "2.0 ± 1.4")
     assert log_area([[1, 0, 0.1], [2, 0, 0.01]]) == pytest.approx(0.5) and log_area([]) is None
-    assert [execute.text_of_seconds(value) for value in (None, 12.4, 100, 7200, 7500)] == [
+    assert [scheduling.text_of_seconds(value) for value in (None, 12.4, 100, 7200, 7500)] == [
         "not known", "12 s", "2 min", "2 h 00 min", "2 h 05 min"]
-    assert execute.slots("cpu:0,2", False) == ["cpu:0", "cpu:2"] and execute.slots("gpu:0,1", True) == ["gpu:0,1"]
-    assert execute.slots("cpu", False) == ["cpu:0"]
+    assert scheduling.slots("cpu:0,2", False) == ["cpu:0", "cpu:2"] and scheduling.slots("gpu:0,1", True) == ["gpu:0,1"]
+    assert scheduling.slots("cpu", False) == ["cpu:0"]
 
 
 def test_the_estimate_is_that_of_like_runs(place):
     job = make_job(GV, 0, replace(place, preset="ablate"))
-    assert execute.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(
-        6 + 18000 / execute.SPEED["gv", "ablate"])
+    assert scheduling.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(
+        6 + 18000 / scheduling.SPEED["gv", "ablate"])
     other = make_job(GV.but(encoder="resnet18v2"), 0, replace(place, preset="ablate"))
-    assert execute.estimate(other, replace(place, preset="ablate"), {}) is None
+    assert scheduling.estimate(other, replace(place, preset="ablate"), {}) is None
     finish(job, place, {FULL: 0.05}, seconds=90.0)
-    known = execute.speeds(records.read_all(place.records))
-    assert execute.estimate(make_job(GV.but(theta=1.0), 0, replace(place, preset="ablate")), place, known) == pytest.approx(96)
-    assert execute.estimate(make_job(GV, 1, replace(place, preset="paper")), replace(place, preset="paper"), known) is None
+    known = scheduling.speeds(records.read_all(place.records))
+    assert scheduling.estimate(make_job(GV.but(theta=1.0), 0, replace(place, preset="ablate")), place, known) == pytest.approx(96)
+    assert scheduling.estimate(make_job(GV, 1, replace(place, preset="paper")), replace(place, preset="paper"), known) is None
     leave_weights(job)
-    assert execute.estimate(job, place, known) == execute.START_SECONDS, "evaluated only"
+    assert scheduling.estimate(job, place, known) == scheduling.START_SECONDS, "evaluated only"
 
 
 def test_cross_leaves_out_what_is_none():
@@ -368,8 +368,8 @@ def call(tmp_path, monkeypatch, capsys):
     def forbidden(*args, **options):
         raise AssertionError("a run was started")
 
-    monkeypatch.setattr(execute.subprocess, "Popen", forbidden)
-    monkeypatch.setattr(sets, "generate", forbidden)
+    monkeypatch.setattr(scheduling.subprocess, "Popen", forbidden)
+    monkeypatch.setattr(datasets, "generate", forbidden)
 
     def run(table, *arguments):
         code = command.main(table, "A text.", list(arguments))
@@ -387,7 +387,7 @@ def strict(text):
 
 
 def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "SPEED", {("gv", "ablate"): 150})     # 18000 images in two minutes
+    monkeypatch.setattr(scheduling, "SPEED", {("gv", "ablate"): 150})     # 18000 images in two minutes
     table = table_of(GV, GV.but(bands=(3, 5)), GV.but(theta=1.0))
     code, out, err = call(table, "--preset", "ablate", "--seeds", "2", "--dry-run", "--devices", "cpu:0,1")
     assert (code, err) == (0, "")

@@ -14,7 +14,7 @@ from helpers import ROOT, make_index
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.harness import records, sets, sources
+from experiments.harness import code_hash, datasets, records
 from experiments.harness.jobs import EVALUATION_CODE, TRAINING_CODE
 from gv.core.errors import InputError
 
@@ -163,22 +163,22 @@ def test_words_beside_the_code_are_not_code(name):
     changed = HARMLESS[name](CODE)
     assert changed != CODE
     compile(changed, "changed", "exec")
-    assert sources.code_of(changed) == sources.code_of(CODE)
+    assert code_hash.code_of(changed) == code_hash.code_of(CODE)
 
 
 @pytest.mark.parametrize("name", HARMFUL)
 def test_code_is_code(name):
     changed = HARMFUL[name](CODE)
     compile(changed, "changed", "exec")
-    assert sources.code_of(changed) != sources.code_of(CODE)
+    assert code_hash.code_of(changed) != code_hash.code_of(CODE)
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A copy of the project's packages, which ``sources`` reads instead; a function to change a file of it."""
-    for package in sources.PACKAGES:
+    for package in code_hash.PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.html", "images"))
-    cached = [value for value in vars(sources).values() if hasattr(value, "cache_clear")]
+    cached = [value for value in vars(code_hash).values() if hasattr(value, "cache_clear")]
 
     def forget():
         for function in cached:
@@ -190,8 +190,8 @@ def tree(tmp_path, monkeypatch):
         forget()
 
     forget()
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    for owner, name in ((sources, "code_of"), (sources.ast, "parse")):    # once where a file did not change
+    monkeypatch.setattr(code_hash, "ROOT", tmp_path)
+    for owner, name in ((code_hash, "code_of"), (code_hash.ast, "parse")):    # once where a file did not change
         monkeypatch.setattr(owner, name, lru_cache(maxsize=None)(getattr(owner, name)))
     yield change
     forget()
@@ -202,20 +202,20 @@ MODULES = {"gv": (*TRAINING_CODE, *EVALUATION_CODE, "gv.methods"),
 
 
 def digests():
-    return {name: sources.digest(modules) for name, modules in MODULES.items()}
+    return {name: code_hash.digest(modules) for name, modules in MODULES.items()}
 
 
 def test_a_change_of_any_module_that_a_result_depends_on_shows_and_of_no_other(tree):
     before = digests()
-    inside = {name: set(sources.closure(modules)) for name, modules in MODULES.items()}
+    inside = {name: set(code_hash.closure(modules)) for name, modules in MODULES.items()}
     assert {"gv.core.train", "gv.core.evaluate", "gv.core.metrics", "gv.core.geometry", "gv.core.data", "gv.codec", "gv.loss",
-            "experiments.harness.training"} <= inside["gv"]
+            "experiments.harness.running"} <= inside["gv"]
     assert "anchorface.codec" in inside["anchorface"] and not any(name.startswith("anchorface") for name in inside["gv"])
     every = sorted(inside["gv"] | inside["anchorface"])
-    outside = ["gv.presets", "anchorface.presets", "gv.cli", "gv.core.export", "data_prep.w300", "experiments.bases",
-               "experiments.harness.claims", "experiments.harness.execute", "experiments.harness.worker",
-               "experiments.harness.sources"]
-    modules = [name for name in every + outside if not (sources.ROOT.joinpath(*name.split(".")) / "__init__.py").is_file()]
+    outside = ["gv.presets", "anchorface.presets", "gv.cli", "gv.core.export", "data_prep.w300", "experiments.trainings",
+               "experiments.harness.claims", "experiments.harness.scheduling", "experiments.worker",
+               "experiments.harness.code_hash"]
+    modules = [name for name in every + outside if not (code_hash.ROOT.joinpath(*name.split(".")) / "__init__.py").is_file()]
     for name in modules:
         tree(name, "\n\n# a comment\n")
     assert digests() == before
@@ -232,19 +232,19 @@ def test_the_closure_is_what_importing_loads():
     modules = sorted({*MODULES["gv"], *MODULES["anchorface"]})
     code = f"import sys, json, {', '.join(modules)}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = {module for module in json.loads(done.stdout.splitlines()[-1]) if module.split(".")[0] in sources.PACKAGES}
+    loaded = {module for module in json.loads(done.stdout.splitlines()[-1]) if module.split(".")[0] in code_hash.PACKAGES}
     packages = {module for module in loaded if (ROOT.joinpath(*module.split(".")) / "__init__.py").is_file()}
-    assert set(sources.closure(modules)) - packages == loaded - packages - {"gv.presets", "anchorface.presets"}
+    assert set(code_hash.closure(modules)) - packages == loaded - packages - {"gv.presets", "anchorface.presets"}
 
 
 def test_a_new_version_number_reruns_nothing():
-    assert "gv" not in sources.closure(MODULES["gv"]) and "gv.codec" in sources.closure(MODULES["gv"])
+    assert "gv" not in code_hash.closure(MODULES["gv"]) and "gv.codec" in code_hash.closure(MODULES["gv"])
 
 
 def test_the_packages_own_files_say_nothing_that_a_result_depends_on():
     """``closure`` need not hold them, then."""
-    for path in (path for package in sources.PACKAGES for path in (ROOT / package).rglob("__init__.py")):
-        code = sources.code_of(path.read_text(encoding="utf-8")).split("\n")
+    for path in (path for package in code_hash.PACKAGES for path in (ROOT / package).rglob("__init__.py")):
+        code = code_hash.code_of(path.read_text(encoding="utf-8")).split("\n")
         code = [token for token in code if token not in ("", "NEWLINE")]
         assert not code or path == ROOT / "gv" / "__init__.py" and code[:2] == ["__version__", "="] and len(code) == 3, path
 
@@ -262,7 +262,7 @@ def other_pythons():
 def test_the_digest_is_the_same_under_every_python_that_is_at_hand():
     """No MXNet is needed to work it out: the module is run by itself."""
     code = ("import sys; sys.path.insert(0, '.'); from experiments.harness import sources; "
-            f"print(sources.digest({MODULES['gv']!r}), sources.digest({MODULES['anchorface']!r}))")
+            f"print(code_hash.digest({MODULES['gv']!r}), code_hash.digest({MODULES['anchorface']!r}))")
     told = {}
     for python in other_pythons():
         done = subprocess.run([python, "-I", "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -277,23 +277,23 @@ def test_the_digest_is_the_same_under_every_python_that_is_at_hand():
 # sets
 
 def test_an_embedded_set_is_known_without_making_it(tmp_path):
-    found = sets.find("aflw", "smoke", None, tmp_path)
-    assert (found.landmarks, found.normaliser, found.provenance) == (19, "box", sets.EMBEDDED)
-    assert found.identity == {"like": "aflw", "part": "", "size": 60, "seed": 0, "version": sets.VERSION}
+    found = datasets.find("aflw", "smoke", None, tmp_path)
+    assert (found.landmarks, found.normaliser, found.provenance) == (19, "box", datasets.EMBEDDED)
+    assert found.identity == {"like": "aflw", "part": "", "size": 60, "seed": 0, "version": datasets.VERSION}
     assert "60 embedded faces" in found.line
-    assert sets.has_split(found, "heavy") and sets.train_faces(found) == 49    # 60 * 20000 / 24386
+    assert datasets.has_split(found, "heavy") and datasets.train_faces(found) == 49    # 60 * 20000 / 24386
     assert list(tmp_path.iterdir()) == []
-    assert sets.find("aflw", "smoke", None, tmp_path / "elsewhere").identity == found.identity
+    assert datasets.find("aflw", "smoke", None, tmp_path / "elsewhere").identity == found.identity
 
 
 def test_an_embedded_set_is_as_large_as_the_preset_says(tmp_path):
     presets = ("smoke", "ablate", "mini", "paper")
-    sizes = {preset: sets.find("300w", preset, None, tmp_path).identity["size"] for preset in presets}
+    sizes = {preset: datasets.find("300w", preset, None, tmp_path).identity["size"] for preset in presets}
     assert sizes == {"smoke": 60, "ablate": 5000, "mini": 5000, "paper": 3148 + 554 + 135}
-    assert sets.find("300w", "ablate", None, tmp_path) == sets.find("300w", "mini", None, tmp_path)
-    semi, profile = (sets.find(f"menpo/{part}", "paper", None, tmp_path) for part in ("semifrontal", "profile"))
+    assert datasets.find("300w", "ablate", None, tmp_path) == datasets.find("300w", "mini", None, tmp_path)
+    semi, profile = (datasets.find(f"menpo/{part}", "paper", None, tmp_path) for part in ("semifrontal", "profile"))
     assert (semi.landmarks, profile.landmarks) == (68, 39) and semi.folder.parent == profile.folder.parent
-    assert (sets.train_faces(semi), sets.train_faces(profile)) == (6679, 2300)
+    assert (datasets.train_faces(semi), datasets.train_faces(profile)) == (6679, 2300)
 
 
 def test_embedded_sets_are_made_once_and_again_where_interrupted(tmp_path, monkeypatch):
@@ -307,24 +307,24 @@ def test_embedded_sets_are_made_once_and_again_where_interrupted(tmp_path, monke
         for part in ("semifrontal", "profile"):
             path = root / part / "index.json"
             if path.is_file():
-                path.write_text(json.dumps({**json.loads(path.read_text()), "extra": {"version": sets.VERSION}}))
+                path.write_text(json.dumps({**json.loads(path.read_text()), "extra": {"version": datasets.VERSION}}))
 
-    monkeypatch.setattr(sets, "generate", generate)
-    both = [sets.find(f"menpo/{part}", "smoke", None, tmp_path) for part in ("semifrontal", "profile")]
-    sets.make(both[:1], 8)     # no process more for so few
-    sets.make(both[:1], 8)
+    monkeypatch.setattr(datasets, "generate", generate)
+    both = [datasets.find(f"menpo/{part}", "smoke", None, tmp_path) for part in ("semifrontal", "profile")]
+    datasets.make(both[:1], 8)     # no process more for so few
+    datasets.make(both[:1], 8)
     assert calls == [("menpo", 60, 0, tmp_path / "data" / "menpo-60-0", 1)]
-    sets.make(both, 1)
-    assert len(calls) == 2 and sets.has_split(both[1], "common") and not sets.has_split(both[1], "test")
-    sets.make(both, 1)
+    datasets.make(both, 1)
+    assert len(calls) == 2 and datasets.has_split(both[1], "common") and not datasets.has_split(both[1], "test")
+    datasets.make(both, 1)
     assert len(calls) == 2
 
 
 def test_embedded_faces_of_another_version_are_not_taken_for_this_ones(tmp_path):
-    found = sets.find("300w", "smoke", None, tmp_path)
+    found = datasets.find("300w", "smoke", None, tmp_path)
     make_index(found.folder, 2, 2)
     with pytest.raises(InputError, match="another version") as caught:
-        sets.make([found], 1)
+        datasets.make([found], 1)
     assert str(found.folder) in str(caught.value) and len(str(caught.value).splitlines()) == 1
 
 
@@ -336,39 +336,40 @@ def test_an_official_set_is_the_same_wherever_its_pictures_lie(tmp_path):
         (index.folder / "index.json").write_text(json.dumps(header))
         for path in index.folder.glob("*.jsonl"):
             path.write_text(path.read_text().replace('"images/', f'"{images}'))
-        return sets.find("300w", "ablate", str(tmp_path / name), tmp_path / "out")
+        return datasets.find("300w", "ablate", str(tmp_path / name), tmp_path / "out")
 
     here, there = prepared("a", "images/"), prepared("b", "/mnt/faces/")
     assert here.identity == there.identity and here.folder != there.folder
     assert (here.provenance, here.landmarks, here.normaliser) == ("official, partial", 68, "ion")
     assert "official, partial: 4 of 9" in here.line
-    assert sets.train_faces(here) == 4 and sets.has_split(here, "common") and not sets.has_split(here, "challenge")
+    assert datasets.train_faces(here) == 4 and datasets.has_split(here, "common") and not datasets.has_split(here, "challenge")
     other = prepared("c", "images/other")
     assert other.identity != here.identity, "other pictures"
     moved = tmp_path / "a" / "300w" / "common.jsonl"
     face = json.loads(moved.read_text().splitlines()[0])
     face["points"][0][0] += 1e-9
     moved.write_text("\n".join([json.dumps(face), *moved.read_text().splitlines()[1:]]) + "\n")
-    sets._split_digest.cache_clear()
-    assert sets.find("300w", "ablate", str(tmp_path / "a"), tmp_path).identity != here.identity, "a landmark moved"
+    datasets._split_digest.cache_clear()
+    assert datasets.find("300w", "ablate", str(tmp_path / "a"), tmp_path).identity != here.identity, "a landmark moved"
 
 
 def test_embedded_faces_that_the_user_prepared_are_an_index_like_any(tmp_path):
     """``--data`` may name faces that ``data_prep.synthetic`` wrote."""
     make_index(tmp_path / "300w", 4, 3)
-    found = sets.find("300w", "smoke", str(tmp_path), tmp_path / "out")
-    assert found.provenance == sets.EMBEDDED and sets.train_faces(found) == 4 and not sets.has_split(found, "challenge")
-    sets.make([found], 1)
+    found = datasets.find("300w", "smoke", str(tmp_path), tmp_path / "out")
+    assert found.provenance == datasets.EMBEDDED and datasets.train_faces(found) == 4
+    assert not datasets.has_split(found, "challenge")
+    datasets.make([found], 1)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_set_that_is_not_there_is_named_in_one_line(tmp_path):
     with pytest.raises(InputError, match='data set: "300v"; expected one of 300w, cofw') as caught:
-        sets.find("300v", "smoke", None, tmp_path)
+        datasets.find("300v", "smoke", None, tmp_path)
     with pytest.raises(InputError, match="no index here") as caught:
-        sets.find("wflw", "smoke", str(tmp_path), tmp_path)
+        datasets.find("wflw", "smoke", str(tmp_path), tmp_path)
     assert "wflw" in str(caught.value) and len(str(caught.value).splitlines()) == 1
     index = make_index(tmp_path / "300w", 2, 2)
     (index.folder / "train.jsonl").write_text("not a face\n")
     with pytest.raises(InputError, match="train.jsonl: not a split of an index"):
-        sets.find("300w", "smoke", str(tmp_path), tmp_path)
+        datasets.find("300w", "smoke", str(tmp_path), tmp_path)

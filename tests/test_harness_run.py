@@ -22,11 +22,11 @@ import pytest
 from helpers import ROOT, child_environment
 
 from data_prep.synthetic.sets import generate
-from experiments import catalogue
-from experiments.harness import command, execute, records, sources, worker
+from experiments import catalogue, worker
+from experiments.harness import code_hash, command, records, scheduling
+from experiments.harness.datasets import lock
 from experiments.harness.grid import Cell, Measure, Table, Train, View, pairs
 from experiments.harness.jobs import Place, collect, make_run
-from experiments.harness.locks import lock
 from gv.core import checkpoint
 from gv.core.data import choose_faces
 from gv.core.faces import read_index, read_split
@@ -52,7 +52,7 @@ def fail(context):
     raise RuntimeError("the measurement broke")
 
 
-weigh.__module__ = fail.__module__ = "experiments.figures"     # a test's own module is none of the project's
+weigh.__module__ = fail.__module__ = "experiments.plots"     # a test's own module is none of the project's
 WEIGH = Measure("weigh", weigh, needs=(GV,), data=("300w",), options=pairs(half=0.5), pictures=("drawn.png",))
 
 
@@ -89,7 +89,7 @@ class Harness:
 
     def __init__(self, folder, patch, capsys):
         self.out, self.records, self.patch, self.capsys, self.started = folder / "runs", folder / "records", patch, capsys, []
-        patch.setattr(execute, "subprocess", SimpleNamespace(Popen=self.start))
+        patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=self.start))
 
     def start(self, arguments, stdout, stderr, env):
         """A worker, in this process: the same arguments, bar the parent it would watch."""
@@ -242,18 +242,18 @@ def test_weights_of_half_a_training_are_gone_on_with_not_measured(trained):
     trained(table_of("t", weighed=WEIGH), expect=2, runs=2)
     assert "damaged" in trained.error and "2 runs failed" in trained.error
     assert records.read(trained.records, trained.job(WEIGH).key) is None
-    assert "no weights of a finished training" in (trained.job(WEIGH).folder / execute.LOG_FILE).read_text()
+    assert "no weights of a finished training" in (trained.job(WEIGH).folder / scheduling.LOG_FILE).read_text()
 
 
 def test_changed_code_is_run_again_and_changed_evaluation_evaluated_again(trained, monkeypatch):
     (old, _), sidecar = trained.state()
-    digest, table = sources.digest, table_of("t", plain=(GV, FULL))
-    monkeypatch.setattr(sources, "digest", lambda modules: "e" * 64 if "gv.core.evaluate" in modules else digest(modules))
+    digest, table = code_hash.digest, table_of("t", plain=(GV, FULL))
+    monkeypatch.setattr(code_hash, "digest", lambda modules: "e" * 64 if "gv.core.evaluate" in modules else digest(modules))
     trained(table, "--any-sources", runs=0)
     trained(table, runs=1)
     record = records.read(trained.records, trained.job(GV).key)
     assert trained.state()[1] == sidecar and record["sources"] == "e" * 64
-    monkeypatch.setattr(sources, "digest", lambda modules: "f" * 64)
+    monkeypatch.setattr(code_hash, "digest", lambda modules: "f" * 64)
     trained(table, runs=1)
     again = records.read(trained.records, trained.job(GV).key)
     assert trained.state()[1] not in (None, sidecar) and again["sources"] == "f" * 64
@@ -265,10 +265,10 @@ def test_what_fails_is_named_with_its_log_and_the_rest_is_kept(harness):
     table = table_of("t", bad=(BAD, FULL), good=(GV, FULL), broken=Measure("break", fail))
     out = harness(table, expect=2, runs=3)
     assert "| bad | - |" in out and "| good | -" not in out and "| broken | - |" in out
-    log = harness.job(BAD).folder / execute.LOG_FILE
+    log = harness.job(BAD).folder / scheduling.LOG_FILE
     assert harness.error.startswith('gv on 300w, start=no such weights, seed 0: start: "no such weights"; expected scratch')
     assert f"2 runs failed; the log is {log}; the rest is kept" in harness.error
-    assert "Traceback" in (harness.job(Measure("break", fail)).folder / execute.LOG_FILE).read_text()
+    assert "Traceback" in (harness.job(Measure("break", fail)).folder / scheduling.LOG_FILE).read_text()
     assert [record["key"] for record in records.read_all(harness.records)] == [harness.job(GV).key]
     before = harness.state()
     shown = json.loads(harness(table, "--json", expect=2, runs=2))[0]
@@ -280,7 +280,7 @@ def test_a_crash_and_a_kill_are_told_apart(harness):
     table = table_of("t", broken=Measure("break", fail))
     harness(table, expect=2)
     assert harness.error.startswith("break, seed 0: RuntimeError: the measurement broke")
-    harness.patch.setattr(execute, "subprocess", SimpleNamespace(Popen=lambda *args, **options: Process(-signal.SIGKILL)))
+    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=lambda *args, **options: Process(-signal.SIGKILL)))
     harness(table, expect=2)
     assert harness.error.startswith("break, seed 0: ended by signal 9; 1 run failed")
 
@@ -352,9 +352,9 @@ def test_one_run_a_device_side_by_side(harness, devices, together, slots):
     table = table_of("t", **{f"row{i}": (GV.but(theta=float(i)), FULL) for i in range(6)})
     place = Place("smoke", None, str(harness.out), str(harness.records))
     pretend = Pretend(len(slots))
-    harness.patch.setattr(execute, "subprocess", SimpleNamespace(Popen=pretend))
+    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=pretend))
     jobs = list(collect([table], [0], place).values())
-    assert execute.run_all(jobs, [table], [0], place, devices, together, quiet=True) == []
+    assert scheduling.run_all(jobs, [table], [0], place, devices, together, quiet=True) == []
     assert set(pretend.devices) == slots and len(pretend.devices) == 6 and pretend.enough.is_set()
 
 
@@ -367,22 +367,22 @@ def test_an_interruption_ends_the_workers_and_starts_no_other(harness):
     def popen(arguments, **options):
         return Process(0) if jobs[0].key in arguments else pretend(arguments, **options)
 
-    harness.patch.setattr(execute, "subprocess", SimpleNamespace(Popen=popen))
+    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=popen))
 
     def interrupt(job):
         raise KeyboardInterrupt
 
-    harness.patch.setattr(execute, "describe", interrupt)    # called as the end of the first run is shown
+    harness.patch.setattr(scheduling, "describe", interrupt)    # called as the end of the first run is shown
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        execute.run_all(jobs, [table], [0], place, "cpu:0,1", quiet=True)
+        scheduling.run_all(jobs, [table], [0], place, "cpu:0,1", quiet=True)
     assert time.monotonic() - began < 30 and threading.active_count() <= threads + 1
     assert sorted(pretend.ended) == sorted(pretend.devices) and len(pretend.devices) <= 2
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
     """A parent that is killed with SIGKILL, which it cannot see; the child would live a minute."""
-    child = "import os, sys, time; from experiments.harness.worker import end_with; end_with(os.getppid()); " \
+    child = "import os, sys, time; from experiments.worker import end_with; end_with(os.getppid()); " \
             "print(os.getpid(), flush=True); time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", "import subprocess, sys; "
                                f"subprocess.Popen([sys.executable, '-c', {child!r}]).wait()"],
@@ -399,7 +399,7 @@ def test_a_worker_in_a_process_of_its_own_gives_the_same_record(harness, trained
     here = numbers(trained.job(GV).record)
     shutil.rmtree(trained.out / "trainings")
     shutil.rmtree(trained.records)
-    harness.patch.setattr(execute, "subprocess", subprocess)
+    harness.patch.setattr(scheduling, "subprocess", subprocess)
     out = harness(catalogue.get_table("gv-table6"), "--json")
     record, = records.read_all(harness.records)
     assert numbers(record)[FULL.name()] == here[FULL.name()] and len(numbers(record)) == 23

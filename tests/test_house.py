@@ -20,6 +20,10 @@ MAY_IMPORT = {
     "data_prep": {"gv.core", "data_prep"},
     "experiments": {"gv.core", "gv", "anchorface", "data_prep", "experiments"},
 }
+# the rooms of experiments/, from the top: a module imports its own room and those below, never one above
+ROOMS = ("demo", "report", "worker", "studies", "catalogue", "gv_tables", "anchorface_tables", "trainings", "harness", "plots",
+         "papers")
+MOST_ARROWS = 36     # between rooms
 HEAVY = {"mxnet", "gluoncv"}
 MAX_LINES = 350
 # In pieces, so that this file does not hold what it forbids.
@@ -110,6 +114,39 @@ def chain_to_heavy(name, modules):
 
 def test_imports_run_downward_only():
     assert wrong_arrows(MODULES) == []
+
+
+def room_of(module):
+    """The folder or file of experiments/ that a module belongs to, or None for what lies elsewhere."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "experiments" and len(parts) > 1 else None
+
+
+def arrows_between_rooms(modules):
+    """{(room, room that it imports): [the modules that do]} of experiments/."""
+    arrows = {}
+    for name, path in sorted(modules.items()):
+        for target in imports_of(name, path, modules):
+            if room_of(name) and room_of(target) and room_of(name) != room_of(target):
+                arrows.setdefault((room_of(name), room_of(target)), []).append(name)
+    return arrows
+
+
+def test_the_rooms_of_experiments_import_downward_only():
+    assert {room_of(name) for name in MODULES} - {None} == set(ROOMS)
+    arrows = arrows_between_rooms(MODULES)
+    assert {pair: names for pair, names in arrows.items() if ROOMS.index(pair[0]) > ROOMS.index(pair[1])} == {}
+    assert len(arrows) <= MOST_ARROWS
+    assert not {("gv_tables", "anchorface_tables"), ("worker", "report"), ("report", "worker")} & set(arrows)
+
+
+def test_every_old_name_in_experiments_has_a_successor_in_the_documents():
+    text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
+    named = dict(re.findall(r"^\| `experiments\.([\w.]+)` \| `experiments\.([\w.]+)` \|$", text, re.MULTILINE))
+    assert len(named) > 40
+    for old, new in named.items():
+        assert f"experiments.{new}" in MODULES, f"{old} -> {new}"
+        assert f"experiments.{old}" not in MODULES or old == "report", old
 
 
 def test_importing_gv_imports_nothing():

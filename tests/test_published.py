@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from experiments.harness.published import (
+from experiments.papers.published import (
     BOLD,
     KNOWN_INCONSISTENT,
     METRICS,

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import anchorface_measures as measures
 from experiments import catalogue
-from experiments.anchorface_table7_templates import MEAN_FACE, PITCHED, ROWS
-from experiments.bases import ANCHORFACE_AFLW
+from experiments.anchorface_tables import measures
+from experiments.anchorface_tables.table7_templates import MEAN_FACE, PITCHED, ROWS
 from experiments.harness import claims, command
 from experiments.harness.grid import At, Cell, Measure, Share, Table, Train, View, Written, pairs
 from experiments.harness.jobs import METHODS, collect, make_job, make_run, settings_of, write_files
-from experiments.harness.published import PUBLISHED
 from experiments.harness.results import Results, ours_text, printed_text
-from experiments.harness.training import Context
+from experiments.harness.running import Context
+from experiments.papers.published import PUBLISHED
+from experiments.trainings import ANCHORFACE_AFLW
 from gv.core.faces import Face, write_index
 from tests.tables import check_claims, check_wanted, filled, place
 

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from data_prep.synthetic.sets import SETS as LIKES
-from experiments import catalogue, gv_figures, gv_outside, gv_time
-from experiments.gv_outside import ALL, ENDS, INSIDE, OUTSIDE
-from experiments.harness import claims, execute, sets
+from experiments import catalogue, plots
+from experiments.gv_tables import outside, timing
+from experiments.gv_tables.outside import ALL, ENDS, INSIDE, OUTSIDE
+from experiments.harness import claims, datasets, scheduling
 from experiments.harness.grid import Train
 from experiments.harness.jobs import METHODS, collect, make_job, make_run
-from experiments.harness.published import PUBLISHED
 from experiments.harness.records import pack_errors
 from experiments.harness.results import LOG_AREA, Results, log_area
-from experiments.harness.training import THRESHOLDS, Context
+from experiments.harness.running import THRESHOLDS, Context
+from experiments.papers.published import PUBLISHED
 from gv.bpm import BandPooling
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.config import fill
@@ -59,7 +60,7 @@ def test_every_view_is_of_a_split_a_reading_and_a_figure_that_there_are():
         for cell in TABLES[key].cells.values():
             if not isinstance(cell.source, Train):
                 continue
-            like, folder = sets.SETS[cell.source.data]
+            like, folder = datasets.SETS[cell.source.data]
             part = LIKES[like][1][folder]
             assert cell.view.split in {*part.splits, *part.unions, *part.subsets}
             fill(get_method(METHODS, cell.source.method).Reading, dict(cell.view.reading))
@@ -138,7 +139,7 @@ def test_a_dry_run_knows_what_hrnet_costs(tmp_path):
     cells = TABLES["gv-table1"].cells
     for preset in ("ablate", "mini"):
         jobs = [make_job(cells[row, "ion/full"].source, 0, place(tmp_path, preset)) for row in ("GV(ResNet50)", "GV(HRNet)")]
-        ours, hrnet = (execute.estimate(job, place(tmp_path, preset), {}) for job in jobs)
+        ours, hrnet = (scheduling.estimate(job, place(tmp_path, preset), {}) for job in jobs)
         assert 5 * ours < hrnet < 24 * 3600
 
 
@@ -157,18 +158,18 @@ def recorded(table, key, errors=(), curves=()):
 def drawn(monkeypatch, name):
     """What a drawing of ``experiments.plots`` is given, and a figure it would return."""
     told = []
-    monkeypatch.setattr(gv_figures, name, lambda lines, *rest: told.append((lines, *rest)))
-    monkeypatch.setattr(gv_figures, "save", lambda figure, path: None)
+    monkeypatch.setattr(plots, name, lambda lines, *rest: told.append((lines, *rest)))
+    monkeypatch.setattr(plots, "save", lambda figure, path: None)
     return told
 
 
 def test_figure_5_has_the_images_of_all_seeds_and_leaves_out_what_has_not_run(monkeypatch, tmp_path):
     table, told = TABLES["gv-table5"], drawn(monkeypatch, "ced_figure")
     curves = {"heatmap": ("no BPM", "original"), "BPM": ("BPM", "original")}
-    gv_figures.draw_ced(recorded(table, ("BPM", "original"), errors=[[0.03, 0.04], [0.05]]), curves, tmp_path / "ced.png")
+    plots.draw_ced(recorded(table, ("BPM", "original"), errors=[[0.03, 0.04], [0.05]]), curves, tmp_path / "ced.png")
     (((name, errors),), _), = told
     assert name == "BPM" and errors == pytest.approx([0.03, 0.04, 0.05])
-    gv_figures.draw_ced(Results(table, {}, [0], None), curves, tmp_path / "ced.png")
+    plots.draw_ced(Results(table, {}, [0], None), curves, tmp_path / "ced.png")
     assert len(told) == 1, "nothing is drawn of nothing"
 
 
@@ -178,7 +179,7 @@ def test_figure_6_is_the_mean_over_seeds_by_epoch_and_by_minute(monkeypatch, tmp
     key = ("Vector", "last NME")
     results = recorded(table, key, curves=curves)
     for across in ("epochs", "minutes"):
-        gv_figures.draw_curves(results, {"Vector": key, "Heatmap": ("Heatmap", "last NME")}, across, tmp_path / "curve.png")
+        plots.draw_curves(results, {"Vector": key, "Heatmap": ("Heatmap", "last NME")}, across, tmp_path / "curve.png")
     (((_, epochs, errors),), _, _), (((_, minutes, _),), _, _) = told
     assert list(epochs) == [1, 2] and list(minutes) == [1.5, 3] and errors == pytest.approx([0.3, 0.1])
     area = results.value(("Vector", "log error over epochs"), 0)
@@ -187,7 +188,7 @@ def test_figure_6_is_the_mean_over_seeds_by_epoch_and_by_minute(monkeypatch, tmp
 
 def test_the_figures_are_drawn(tmp_path):
     table = TABLES["gv-fig6"]
-    gv_figures.draw_curves(recorded(table, ("Vector", "last NME"), curves=[[[1, 60, 0.4]]]), {"Vector": ("Vector", "last NME")},
+    plots.draw_curves(recorded(table, ("Vector", "last NME"), curves=[[[1, 60, 0.4]]]), {"Vector": ("Vector", "last NME")},
                            "epochs", tmp_path / "curve.png")
     table = TABLES["gv-table5"]
     results = recorded(table, ("BPM", "original"), errors=[[0.03, 0.04]])
@@ -205,12 +206,12 @@ def test_reading_in_numpy_is_what_the_decoders_read():
     vectors = rng.normal(size=(2, 40, side)).astype(np.float32)
     vectors[0, :2, [0, -1]] += 9
     there = HeatmapDecoder(side, stride)(mx.nd.array(heatmaps[None])).asnumpy()[0]
-    lines = gv_time.lines_of([mx.nd.array(heatmaps[None])])
-    np.testing.assert_allclose(gv_time.read_heatmaps(lines, side, stride), there)
-    assert list(gv_time.search(lines).ravel()) == list(heatmaps.reshape(40, -1).argmax(1))
+    lines = timing.lines_of([mx.nd.array(heatmaps[None])])
+    np.testing.assert_allclose(timing.read_heatmaps(lines, side, stride), there)
+    assert list(timing.search(lines).ravel()) == list(heatmaps.reshape(40, -1).argmax(1))
     outputs = [mx.nd.array(vector[None]) for vector in vectors]
     there = VectorDecoder(side, stride)(*outputs).asnumpy()[0]
-    np.testing.assert_allclose(gv_time.read_vectors(gv_time.lines_of(outputs), side, stride), there)
+    np.testing.assert_allclose(timing.read_vectors(timing.lines_of(outputs), side, stride), there)
 
 
 def test_the_outputs_have_the_printed_sizes(tmp_path):
@@ -234,14 +235,14 @@ def test_times_are_the_least_of_the_rounds_and_the_whole_is_their_sum(tmp_path, 
 
     run = SimpleNamespace(crop=Crop(size=32), method=SimpleNamespace(options=SimpleNamespace(side=side)))
     heatmap, vector = (net((4, side, side)), HeatmapDecoder(side, 4)), (net((4, side), (4, side)), VectorDecoder(side, 4))
-    monkeypatch.setattr(gv_time, "build", lambda context: {row: (*pair, run) for row, pair in
-                                                           zip(gv_time.ROWS, (heatmap, vector, vector))})
-    monkeypatch.setattr(gv_time, "ROW_BYTES", 4096)
+    monkeypatch.setattr(timing, "build", lambda context: {row: (*pair, run) for row, pair in
+                                                           zip(timing.ROWS, (heatmap, vector, vector))})
+    monkeypatch.setattr(timing, "ROW_BYTES", 4096)
     ticks = iter(range(10 ** 9))
-    monkeypatch.setattr(gv_time.time, "perf_counter", lambda: next(ticks))    # every call takes a second
-    found = gv_time.times(Context({}, "ablate", 0, tmp_path, {}, {}, mx.cpu(), {}))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))    # every call takes a second
+    found = timing.times(Context({}, "ablate", 0, tmp_path, {}, {}, mx.cpu(), {}))
     parts = {"forward", "reading", "search", "decoder", "whole"}
-    assert set(found) == {f"{part}/{row}" for part in parts for row in gv_time.ROWS} | {"saved"}
+    assert set(found) == {f"{part}/{row}" for part in parts for row in timing.ROWS} | {"saved"}
     assert found["forward/Heatmap"] == found["reading/Heatmap"] == 1000 and found["whole/Heatmap"] == 2000 and found["saved"] == 0
 
 
@@ -254,7 +255,7 @@ def seen(vectors, true, on, off):
     dataset = SimpleNamespace(picture=lambda i: picture)
     matrices = [Crop(size=32).matrix(tight_box([[20, 20], [60, 60]]))] * len(true)
     errors = {name: np.linalg.norm(found - true, axis=2) for name, found in points.items()}
-    return gv_outside.Seen(dataset, matrices, 4.0, np.array(vectors, float), true, points, errors)
+    return outside.Seen(dataset, matrices, 4.0, np.array(vectors, float), true, points, errors)
 
 
 def peak(at, height, side=8):
@@ -271,24 +272,24 @@ def test_figure_4_counts_by_hand():
     made = seen(**MADE)
     assert made.depth[0, 0, 0] == 2 and made.depth[0, 1, 1] == 1 and (made.depth > 0).sum() == 2
     assert made.near_end().sum() == 1 and made.near_end(1).sum() == 2
-    found = gv_outside.figures_of(made)
+    found = outside.figures_of(made)
     assert [found[f"share/{name}"] for name in (ALL, OUTSIDE, ENDS, INSIDE)] == pytest.approx([1, 2 / 3, 1 / 3, 1 / 3])
     assert [found[f"off/{name}"] for name in (OUTSIDE, ENDS, INSIDE)] == pytest.approx([2.5, 2.5, 0])
     assert [found[f"on/{name}"] for name in (OUTSIDE, ENDS, INSIDE)] == pytest.approx([1.5, 0.5, 0])
     assert [found[f"maximum/{name}"] for name in (OUTSIDE, INSIDE)] == pytest.approx([0.4, 1.5])
     assert [found[f"end/{name}"] for name in (OUTSIDE, INSIDE)] == [0.5, 0]
     assert [found[f"near/{name}"] for name in (OUTSIDE, INSIDE)] == [1, 0] and found["depth"] == 1.5
-    assert gv_outside.choose(made) == (0, 0, 0)
+    assert outside.choose(made) == (0, 0, 0)
 
 
 def test_figure_4_is_drawn_with_and_without_a_landmark_outside(tmp_path):
     """The peak is put where the strategy reads it; a face with nothing outside has shares alone, and a picture."""
-    assert gv_outside.draw_example(seen(**MADE), 2.0, 2.0, tmp_path / "example.png") == 9
+    assert outside.draw_example(seen(**MADE), 2.0, 2.0, tmp_path / "example.png") == 9
     inside = seen(**{**MADE, "true": [[[4, 4], [3, 1], [4, 4]]]})
-    assert {name for name in gv_outside.figures_of(inside) if OUTSIDE in name} == {f"share/{OUTSIDE}", f"share/{ENDS}"}
-    gv_outside.draw_example(inside, 2.0, 2.0, tmp_path / "inside.png")
+    assert {name for name in outside.figures_of(inside) if OUTSIDE in name} == {f"share/{OUTSIDE}", f"share/{ENDS}"}
+    outside.draw_example(inside, 2.0, 2.0, tmp_path / "inside.png")
     for name, made in (("depths.png", seen(**MADE)), ("none.png", inside)):
-        gv_outside.draw_depths(made, tmp_path / name)
+        outside.draw_depths(made, tmp_path / name)
     assert all(Path(tmp_path, name).stat().st_size > 5000 for name in ("example.png", "inside.png", "depths.png", "none.png"))
 
 

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from data_prep.command import run as run_main
-from experiments.harness import claims, execute, records
+from experiments.harness import claims, records, scheduling
+from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
-from experiments.harness.jobs import Place, collect, each
+from experiments.harness.jobs import Place, collect, unique
 from experiments.harness.results import Results, margin_text, table_text
-from experiments.harness.sets import EMBEDDED
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.run import write_json
@@ -54,12 +54,12 @@ def place_of(args):
 
 def dry_run(jobs, place, devices, together):
     """[(line, seconds or None)] of the jobs that are missing, and the whole time as text."""
-    known = execute.speeds(records.read_all(place.records))
-    rows = [(execute.describe(job), execute.estimate(job, place, known)) for job in jobs if not job.finished()]
-    beside = len(execute.slots(devices, together))
+    known = scheduling.speeds(records.read_all(place.records))
+    rows = [(scheduling.describe(job), scheduling.estimate(job, place, known)) for job in jobs if not job.finished()]
+    beside = len(scheduling.slots(devices, together))
     total = sum(seconds for _, seconds in rows if seconds is not None) / beside
     unknown = sum(seconds is None for _, seconds in rows)
-    text = f"{len(rows)} runs, {execute.text_of_seconds(total)} with {beside} side by side"
+    text = f"{len(rows)} runs, {scheduling.text_of_seconds(total)} with {beside} side by side"
     return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
 
 
@@ -113,7 +113,7 @@ def as_json(results):
     return {"table": table.key, "title": table.title, "unit": table.unit, "preset": results.place.preset, "seeds": results.seeds,
             "provenance": provenances(results), "cells": cells,
             "claims": [_finite(results.judge(claim)) for claim in table.claims],
-            "missing": [execute.describe(job) for job in results.missing()], "notes": list(table.notes)}
+            "missing": [scheduling.describe(job) for job in results.missing()], "notes": list(table.notes)}
 
 
 def as_text(results):
@@ -139,15 +139,15 @@ def run_tables(tables, args):
     place, seeds = place_of(args), list(range(args.seeds))
     jobs = collect(tables, seeds, place, args.any_sources)
     if args.dry_run:
-        rows, text = dry_run(each(jobs), place, args.devices, args.together)
+        rows, text = dry_run(unique(jobs), place, args.devices, args.together)
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
-            print("\n".join([f"{execute.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
+            print("\n".join([f"{scheduling.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
         return
     failed = []
     if not args.no_run:
-        failed = execute.run_all(each(jobs), tables, seeds, place, args.devices, args.together)
+        failed = scheduling.run_all(unique(jobs), tables, seeds, place, args.devices, args.together)
         jobs = collect(tables, seeds, place, args.any_sources)
     shown = [Results(table, jobs, seeds, place) for table in tables]
     folders = [keep(results) for results in shown]
@@ -158,12 +158,13 @@ def run_tables(tables, args):
             print(as_text(results))
             print(f"kept in {folder}\n")
     if failed:
-        raise execute.explain(failed)
+        raise scheduling.explain(failed)
 
 
 def main(table, text, arguments=None):
     """The exit code of a table's script. text: its docstring."""
-    program = f"python -m experiments.{Path(sys.argv[0]).stem}"
+    spec = sys.modules["__main__"].__spec__     # of `python -m module`: the module; else None
+    program = f"python -m {spec.name}" if spec else table.key
 
     def go():
         run_tables([table], parser(program, text).parse_args(arguments))

@@ -93,7 +93,7 @@ class View:
 class Measure:
     """A measurement that is no training: a time, a count, a picture.
 
-    function: of a ``measuring.Context`` to {name: number}; it may write pictures into ``context.folder``. needs: trainings whose
+    function: of a ``running.Context`` to {name: number}; it may write pictures into ``context.folder``. needs: trainings whose
     weights it reads. data: sets it reads. exact: the figures have no chance in them, one seed is enough. options: what the
     function is told, by ``pairs``. pictures: the files it writes, without which it counts as missing.
     """

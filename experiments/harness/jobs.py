@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anchorface.methods import METHODS as ANCHORFACE
-from experiments.harness import records, sets, sources
+from experiments.harness import code_hash, datasets, records
 from experiments.harness.grid import At, Measure, Share, Train, Written
 from gv.core import checkpoint
 from gv.core.data import Crop
@@ -17,7 +17,7 @@ METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
 # What every training runs, with the method's own module: weights are kept under the hash of this code.
 TRAINING_CODE = ("gv.core.train",)
 # What turns weights into a record, besides: where only this has changed, a run is evaluated again, not trained.
-EVALUATION_CODE = ("gv.core.evaluate", "experiments.harness.training")
+EVALUATION_CODE = ("gv.core.evaluate", "experiments.harness.running")
 # GV, Section 4.3: the squared box is enlarged by these shares, at every preset; AnchorFace's presets have their own.
 GV_ENLARGE = {"300w": 0.0, "jd": 0.0, "cofw": 0.1, "wflw": 0.25}
 GV_METHODS = tuple(GAUSSIAN_VECTOR)
@@ -34,8 +34,8 @@ class Place:
     records: str = "docs/results/records"
 
     def dataset(self, name):
-        """The ``sets.DataSet`` of a name."""
-        return sets.find(name, self.preset, self.data, self.out)
+        """The ``datasets.DataSet`` of a name."""
+        return datasets.find(name, self.preset, self.data, self.out)
 
 
 @dataclass
@@ -124,9 +124,9 @@ def make_job(source, seed, place, any_sources=False):
         run = make_run(source, place.preset, seed, dataset.landmarks, place.out)
         identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance,
                     "config": _plain(run.config(), source)}
-        trained_by = sources.digest((*TRAINING_CODE, type(run.method).__module__))
-        code = sources.digest((*TRAINING_CODE, *EVALUATION_CODE, type(run.method).__module__))
-        faces = sets.train_faces(dataset)
+        trained_by = code_hash.digest((*TRAINING_CODE, type(run.method).__module__))
+        code = code_hash.digest((*TRAINING_CODE, *EVALUATION_CODE, type(run.method).__module__))
+        faces = datasets.train_faces(dataset)
         images = run.training.epochs * min(run.training.faces or faces, faces)
     else:
         identity = {"kind": "measure", "name": source.name, "preset": place.preset, "seed": seed,
@@ -134,7 +134,7 @@ def make_job(source, seed, place, any_sources=False):
                     "data": {name: place.dataset(name).identity for name in source.data},
                     "needs": [make_job(train, seed, place).key for train in source.needs]}
         read = {name for train in source.needs for name in (*TRAINING_CODE, get_method(METHODS, train.method).__module__)}
-        code = sources.digest((source.function.__module__, "experiments.harness.training", *sorted(read)))
+        code = code_hash.digest((source.function.__module__, "experiments.harness.running", *sorted(read)))
         trained_by, images = code, 0
     job = Job(source, seed, identity, code, Path(), images=images)
     job.folder = Path(place.out, "trainings" if isinstance(source, Train) else "measurements", f"{job.key}-{trained_by[:8]}")
@@ -168,7 +168,7 @@ def collect(tables, seeds, place, any_sources=False):
         for cell in table.cells.values():
             for seed in seeds_of(cell.source, seeds):
                 job = want(cell.source, seed)
-                if isinstance(cell.source, Train) and sets.has_split(place.dataset(cell.source.data), cell.view.split):
+                if isinstance(cell.source, Train) and datasets.has_split(place.dataset(cell.source.data), cell.view.split):
                     job.views.add(cell.view)
     for (source, seed), job in list(jobs.items()):
         if isinstance(source, Measure) and not job.finished():
@@ -177,7 +177,7 @@ def collect(tables, seeds, place, any_sources=False):
     return dict(sorted(jobs.items(), key=lambda item: isinstance(item[0][0], Measure)))
 
 
-def each(jobs):
+def unique(jobs):
     """The jobs of ``collect``, each once."""
     return list({job.key: job for job in jobs.values()}.values())
 

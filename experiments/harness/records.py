@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.harness.sources import PACKAGES, ROOT
+from experiments.harness.code_hash import PACKAGES, ROOT
 from gv.core.errors import InputError
 from gv.core.faces import NOT_JSON
 

@@ -7,7 +7,7 @@ import numpy as np
 from experiments.harness import claims, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
-from experiments.harness.published import PUBLISHED
+from experiments.papers.published import PUBLISHED
 
 
 @dataclass

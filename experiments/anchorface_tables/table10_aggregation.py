@@ -1,0 +1,38 @@
+"""AnchorFace, Table 10: how the anchors' predictions are aggregated, by yaw, on the same weights.
+
+    python -m experiments.anchorface_tables.table10_aggregation --preset ablate --seeds 3 --devices cpu:0,1
+
+One training a seed, the one of Table 6, read by four decoders in one forward pass.
+"""
+
+from experiments.harness.claims import Claim, beats
+from experiments.harness.command import exit_with
+from experiments.harness.grid import Cell, Table, cross
+from experiments.trainings import AFLW_COLUMNS, ANCHORFACE_AFLW, aflw_view
+
+READINGS = {"Argmax": "argmax", "Weighted": "weighted", "Mean": "mean", "Mean of all": "mean_all"}
+PRINTED = ("Argmax", "Weighted", "Mean")
+
+
+def cell(row, column):
+    """The net of Table 6 under one aggregation."""
+    view = aflw_view(column) if row == "Weighted" else aflw_view(column, aggregate=READINGS[row])
+    return Cell(ANCHORFACE_AFLW, "nme_box", view, published=(row, column) if row in PRINTED else None)
+
+
+TABLE = Table(
+    key="anchorface-table10", paper="anchorface", number=10, title="AnchorFace, Table 10: aggregation strategies",
+    unit="NME (face size) %, AFLW", cells=cross(READINGS, AFLW_COLUMNS, cell),
+    claims=(
+        Claim("weighted beats argmax", "Section 4.5, Table 10", (beats(("Weighted", "full"), ("Argmax", "full")),)),
+        Claim("argmax beats the mean of the confident anchors", "Table 10", (beats(("Argmax", "full"), ("Mean", "full")),)),
+        Claim("weighted beats the mean of the confident anchors", "Section 4.5, Table 10",
+              (beats(("Weighted", "full"), ("Mean", "full")),)),
+        Claim("weighted beats the mean of all anchors", "ours: the other reading of \"Mean\"",
+              (beats(("Weighted", "full"), ("Mean of all", "full")),), ours=True),
+    ),
+    decimals=3, notes=("\"Mean\" is over the anchors with C >= C_th; \"Mean of all\" is the other reading of the paper's word.",),
+)
+
+if __name__ == "__main__":
+    exit_with(TABLE, __doc__)

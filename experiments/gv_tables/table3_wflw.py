@@ -1,0 +1,47 @@
+"""Gaussian Vector, Table 3: WFLW's test set and its six subsets, mean error, failure rate and AUC.
+
+    python -m experiments.gv_tables.table3_wflw --preset ablate --seeds 3 --devices cpu:0,1
+
+Two trainings a seed: GV(ResNet50) and GV(HRNet), far the dearer one.
+"""
+
+from experiments.harness.claims import Claim, at_least
+from experiments.harness.command import exit_with
+from experiments.harness.grid import Cell, Table, View, cross
+from experiments.papers.published import value
+from experiments.trainings import GV_ROWS, OTHER_ENCODER, beats_method, gv, hrnet_beats
+
+SUBSETS = ("test", "pose", "expression", "illumination", "make-up", "occlusion", "blur")
+# figure: (metric, times which it is printed, decimals)
+FIGURES = {"nme": ("nme_ion", 100, 2), "fr": ("fr_ion_0.1", 100, 2), "auc": ("auc_ion_0.1", 1, 4)}
+COLUMNS = {f"{figure}/{subset}": (figure, subset) for figure in FIGURES for subset in SUBSETS}
+
+
+def cell(row, column):
+    """One encoder and one figure of one subset."""
+    figure, subset = COLUMNS[column]
+    metric, scale, decimals = FIGURES[figure]
+    return Cell(gv("wflw", GV_ROWS[row]), metric, View(subset), published=(row, column), scale=scale, decimals=decimals)
+
+
+def columns_of(figure):
+    """The seven columns of a figure."""
+    return [f"{figure}/{subset}" for subset in SUBSETS]
+
+
+TABLE = Table(
+    key="gv-table3", paper="gv", number=3, title="Gaussian Vector, Table 3: WFLW",
+    unit="NME (ION) %, share of failures (NME > 10 %) %, AUC to 10 % as a fraction, WFLW", cells=cross(GV_ROWS, COLUMNS, cell),
+    claims=(
+        Claim("HRNet beats ResNet50 in mean error, on every subset", "Table 3", hrnet_beats(columns_of("nme"))),
+        Claim("HRNet beats ResNet50 in failures, on every subset", "Table 3", hrnet_beats(columns_of("fr"))),
+        Claim("HRNet beats ResNet50 in AUC, on every subset", "Table 3", hrnet_beats(columns_of("auc"), higher=True)),
+        Claim("GV(HRNet) improves on AWing in NME and AUC over the whole test set", "Section 4.4",
+              (beats_method(3, "GV(HRNet)", "nme/test", "AWing"),
+               at_least(("GV(HRNet)", "auc/test"), value("gv", 3, "AWing", "auc/test"))), official=True),
+    ),
+    notes=(OTHER_ENCODER,),
+)
+
+if __name__ == "__main__":
+    exit_with(TABLE, __doc__)

@@ -1,0 +1,156 @@
+"""Running jobs side by side on the devices given, each in a process of its own; what was finished before is not run again."""
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+from tqdm import tqdm
+
+from experiments.harness import datasets
+from experiments.harness.grid import Measure, Train
+from experiments.harness.jobs import METHODS
+from gv.core.errors import InputError
+from gv.core.run import get_method
+
+LOG_FILE = "worker.log"
+# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-22, at the preset's
+# size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
+# images/s}
+SPEED = {("gv", "ablate"): 135, ("heatmap", "ablate"): 35, ("heatmap-awing", "ablate"): 35, ("anchorface", "ablate"): 60,
+         ("regression", "ablate"): 75, ("gv", "mini"): 75, ("heatmap", "mini"): 20, ("heatmap-awing", "mini"): 20,
+         ("anchorface", "mini"): 65, ("regression", "mini"): 80,
+         ("gv", "ablate", "hrnetv2_w32"): 17, ("gv", "mini", "hrnetv2_w32"): 6}
+START_SECONDS = 6      # of a worker: imports, and building the net
+MEASURE_SECONDS = 30
+LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
+
+
+def slots(devices, together):
+    """["cpu:0", "cpu:1"] of "cpu:0,1": one run a device; together, one slot that holds them all."""
+    kind, _, ids = devices.partition(":")
+    return [devices] if together else [f"{kind}:{number}" for number in (ids or "0").split(",")]
+
+
+def _like(record):
+    options = {**record["config"]["crop"], **record["config"]["options"]}
+    return record["method"], tuple((name, str(options.get(name))) for name in LIKE)
+
+
+def speeds(found):
+    """{(method, options that speed depends on): images a second} of records."""
+    gathered = {}
+    for record in found:
+        if record.get("kind") == "train" and record["seconds"] > 0:
+            gathered.setdefault(_like(record), []).append(record["images"] / record["seconds"])
+    return {key: sum(values) / len(values) for key, values in gathered.items()}
+
+
+def estimate(job, place, known):
+    """Seconds that a job will take, or None where nothing like it has been measured. known: ``speeds`` of the records."""
+    if isinstance(job.source, Measure):
+        return MEASURE_SECONDS
+    method = get_method(METHODS, job.source.method).name
+    if job.trained():
+        return START_SECONDS     # to be evaluated only
+    rate = known.get(_like({"method": method, "config": job.identity["config"]}))
+    if rate is None:
+        named = dict(job.source.options).get("encoder")
+        rate = SPEED.get((method, place.preset, named) if named else (method, place.preset))
+    return START_SECONDS + job.images / rate if rate else (START_SECONDS if place.preset == "smoke" else None)
+
+
+def text_of_seconds(seconds):
+    """"3 min", "2 h 05 min", or "unknown"."""
+    if seconds is None:
+        return "not known"
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def describe(job):
+    """A job in one line."""
+    if isinstance(job.source, Measure):
+        return f"{job.source.name}, seed {job.seed}"
+    options = ", ".join(f"{name}={value}" for name, value in job.source.options)
+    curve = f", curve on {job.source.curve}" if job.source.curve else ""
+    return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f"{curve}, seed {job.seed}"
+
+
+def _command(job, tables, seeds, place, device, beside):
+    command = [sys.executable, "-m", "experiments.worker", "--table", ",".join(table.key for table in tables),
+               "--key", job.key, "--preset", place.preset, "--out", place.out, "--records", place.records, "--devices", device,
+               "--seeds", str(max(seeds) + 1), "--beside", str(beside), "--parent", str(os.getpid())]
+    return command + (["--data", place.data] if place.data else [])
+
+
+def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=False):
+    """Run what is not finished; returns [(job, reason)] of those that failed.
+
+    devices: as ``--devices``; one run a device side by side, or, together, one run at a time over all of them. Trainings come
+    before the measurements that read them.
+    """
+    todo = [job for job in jobs if not job.finished()]
+    names = {name for job in todo for name in ([job.source.data] if isinstance(job.source, Train) else job.source.data)}
+    free = Queue()
+    for slot in slots(devices, together):
+        free.put(slot)
+    beside = free.qsize()
+    datasets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
+    failed, running, held, stopped = [], set(), threading.Lock(), threading.Event()
+    environment = {**os.environ}
+    if devices.startswith("cpu"):
+        environment.setdefault("OMP_NUM_THREADS", "1")   # beside the loader's thread, more of them are slower
+
+    def work(job):
+        device = free.get()
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            with open(job.folder / LOG_FILE, "ab") as log:
+                command = _command(job, tables, seeds, place, device, beside)
+                with held:
+                    if stopped.is_set():
+                        return
+                    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+                    running.add(process)
+                code = process.wait()
+                with held:
+                    running.discard(process)
+            if code:
+                said = _last_line(job.folder / LOG_FILE) if code > 0 else f"ended by signal {-code}"
+                failed.append((job, said or f"exit code {code}"))
+        finally:
+            free.put(device)
+
+    with tqdm(total=len(todo), unit="run", disable=quiet, file=sys.stderr) as bar, ThreadPoolExecutor(beside) as pool:
+        try:
+            for kind in (Train, Measure):
+                batch = [job for job in todo if isinstance(job.source, kind)]
+                for job, _ in zip(batch, pool.map(work, batch)):
+                    bar.set_postfix_str(describe(job)[:60], refresh=False)
+                    bar.update()
+        except BaseException:
+            with held:
+                stopped.set()
+                for process in running:
+                    process.terminate()
+            pool.shutdown(wait=False)
+            raise
+    return failed
+
+
+def _last_line(path):
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def explain(failed):
+    """The InputError that says which runs failed, and why the first did."""
+    job, reason = failed[0]
+    return InputError(describe(job), reason, "", f"{len(failed)} run{'s' if len(failed) > 1 else ''} failed; the log is "
+                      f"{job.folder / LOG_FILE}; the rest is kept, run the same command again")

@@ -1,0 +1,1 @@
+"""Everything that turns records into pages: the report, and docs/RESULTS.md."""

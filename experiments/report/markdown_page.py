@@ -1,0 +1,151 @@
+"""docs/RESULTS.md: what the report shows, as Markdown without pictures, the same for the same records.
+
+    python -m experiments.report --markdown docs/RESULTS.md
+"""
+
+import os
+from pathlib import Path
+
+from experiments.harness import claims
+from experiments.harness.code_hash import ROOT
+
+EMBEDDED = ("Embedded faces are drawn by this project. They show whether a comparison comes out the same way there, in small; "
+            "the numbers say nothing about the papers' data.")
+LEVEL = f"{100 * claims.LEVEL:.0f} %"
+READING = f"""A claim is one or more margins, differences that are positive where the numbers speak for it, worked out once a
+seed. Over seeds a margin has Student's {LEVEL} interval: all of it above zero for every margin, *reproduced*; all of it below
+for one, *contradicted*; else *undecided*, which is no weak form of reproduced. *Not run*: a number is missing. Of many intervals
+at {LEVEL}, a few leave out zero by chance."""
+
+
+def cell(text):
+    """Text that may stand in a table's cell."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def row(*cells):
+    """A line of a table."""
+    return "| " + " | ".join(cell(text) for text in cells) + " |"
+
+
+def anchor(title):
+    """The address that a heading has where Markdown is shown."""
+    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -_")
+    return "#" + kept.replace(" ", "-")
+
+
+def margin_line(margin, many):
+    """A margin in a few words."""
+    text = margin["label"]
+    if margin["ours"]:
+        text += f": **{margin['ours']}**" + (f" {margin['interval']}" if margin["interval"] else " (exact)" * margin["exact"])
+        text += f", n = {margin['seeds']}"
+    if margin["printed"]:
+        text += f"{', ' if margin['ours'] else ': '}printed {margin['printed']}"
+    if many and margin["verdict"] != claims.NOT_RUN:
+        text += f", {margin['verdict']}"
+    return text + "".join(f"; {note}" for note in margin["notes"])
+
+
+def board(group):
+    """The claims of a group, a table a paper's table."""
+    lines = []
+    for table in group["tables"]:
+        if table["claims"]:
+            lines += ["", f"**[{table['title']}]({anchor(table['title'])})** (margins in: {table['unit']})", "",
+                      "| verdict | claim | margins |", "|---|---|---|"]
+            for claim in table["claims"]:
+                where = claim["where"] if claim["where"].startswith("ours") or not claim["ours"] else f"ours: {claim['where']}"
+                margins = [margin_line(margin, len(claim["margins"]) > 1) for margin in claim["margins"]]
+                margins += [claim["cost"]] if claim["cost"] else []
+                lines.append(row(f"**{claim['verdict']}**", f"{claim['text']} ({where})", "<br>".join(margins)))
+    return lines
+
+
+def count_line(counted):
+    """ "3 reproduced, 1 contradicted, ..."."""
+    return ", ".join(f"{counted[verdict]} {verdict}" for verdict in claims.VERDICTS)
+
+
+def value(shown):
+    """A cell of ours beside the printed number."""
+    ours = "–" if shown["asked"] else ""
+    if shown["seeds"]:
+        ours = shown["ours"] + (f" ± {shown['spread']}" if shown["spread"] else "")
+    return " / ".join(text for text in (shown["printed"], ours) if text)
+
+
+def grid(table):
+    """The rows of ours, each cell "printed / ours"."""
+    shown = table["grid"]
+    kept = [i for i in range(len(shown["columns"])) if any(one["cells"][i]["asked"] for one in shown["rows"])]
+    lines = [row("printed / ours", "seeds", *(shown["columns"][i] for i in kept)), "|---|---|" + "---:|" * len(kept)]
+    for one in shown["rows"]:
+        if one["ours"]:
+            counts = sorted({"exact" if item["exact"] else str(item["seeds"]) for item in one["cells"] if item["seeds"]})
+            lines.append(row(one["name"], ", ".join(counts) or "not run", *(value(one["cells"][i]) for i in kept)))
+    return lines
+
+
+def table_section(entry):
+    """A table in every group that has numbers of it."""
+    lines = ["", f"### {entry['title']}", ""]
+    _, first = entry["parts"][0]
+    lines += [f"In: {first['unit']}.", ""] + [f"- {note}" for note in first["notes"]]
+    for group, part in entry["parts"]:
+        lines += ["", f"**{part['name']}**" + ("" if part["ran"] else f": not run, {part['cost_text']}")]
+        if part["ran"]:
+            come = part["provenance"]
+            data = f"{'; '.join(come['data'])} ({group['provenance']})" if come["data"] else "no data set"
+            lines += ["", *grid(part), "", f"{data}; {come['records']} of {come['runs']} runs; commit "
+                      f"{', '.join(come['commits'])}; {'; '.join(come['machines'])}; {come['time']} of training and measuring."]
+    return lines
+
+
+def costs(group):
+    """What is not run in a group, and what running it takes."""
+    rows = [row(table["title"], table["cost_text"], f"`{table['command']}`")
+            for table in group["tables"] if table["cost"]["runs"] or table["cost"]["absent"]]
+    if not rows:
+        return ["", f"Nothing, for {group['name']} and {group['seeds']} seeds."]
+    return ["", f"For {group['name']} and {group['seeds']} seeds. Trainings that tables share stand with each of them; all "
+            f"together: {group['cost_text']}. `{group['command']}` runs them all, and goes on where it was interrupted; add "
+            "`--any-sources` to keep what earlier versions of the code made.", "",
+            "| table | missing | command |", "|---|---|---|", *rows]
+
+
+def text(report, command, folder="docs"):
+    """The whole page. command: that makes it; folder: where the page will lie, for its links."""
+    lines = ["# Results", "", f"Generated by `{command}` from {report['records']} records; do not edit. `make report` makes the "
+             "page with figures, all printed rows and the provenance of each run.", "", READING]
+    for group in report["groups"]:
+        lines += ["", f"## Claims: {group['name']}", ""]
+        lines += [EMBEDDED, ""] if group["embedded"] else []
+        lines += [f"The papers' claims: {count_line(group['counts']['paper'])}.", "",
+                  f"Our own questions: {count_line(group['counts']['ours'])}.", *board(group)]
+    lines += ["", "## What is not run"]
+    for group in report["groups"]:
+        lines += costs(group) if group["first"] else []
+    for paper, name in report["papers"].items():
+        lines += ["", f"## {name}, table by table"]
+        for entry in report["tables"]:
+            lines += table_section(entry) if entry["paper"] == paper else []
+    lines += ["", "## What the presets are"]
+    for group in report["groups"]:
+        headings, rows = group["sizes"]
+        lines += ["", f"**{group['name']}**", "", row(*headings), "|" + "---|" * len(headings), *(row(*one) for one in rows)]
+    lines += ["", "## What earlier work measured", ""]
+    for page in report["earlier"]:
+        address = os.path.relpath(Path(ROOT, page["path"]), Path(folder).resolve()).replace(os.sep, "/")
+        lines.append(f"- [{page['title']}]({address}): {page['summary']}")
+    return "\n".join(lines) + "\n"
+
+
+def write(report, command, path):
+    """Write the page whole, and return its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text(report, command, path.parent), encoding="utf-8")
+    temporary.replace(path)
+    return path
