@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,12 @@ LAST_LINES = 3      # of a failed run's output, as a reason
 
 @dataclass(frozen=True)
 class Stale:
-    """A record of other code than today's. job: what today's code would run for it; table: a key of the catalogue that has it;
+    """A record of other code than today's. job: what today's code would run for it; tables: keys of the catalogue that have it;
     smoke: the key of the smoke run that stands for it."""
 
     record: dict
     job: Job
-    table: str
+    tables: tuple
     smoke: str
 
 
@@ -71,10 +72,22 @@ def find_stale(folder, tables):
                     continue
                 if job.record["sources"] == job.sources:
                     fresh.add(job.key)
-                elif job.key not in stale and source in results.table.sources():
+                elif source in results.table.sources():
                     smoke = make_job(source, 0, Place(SMOKE, None, "runs", "none")).key
-                    stale[job.key] = Stale(job.record, job, key, smoke)
+                    before = stale[job.key].tables if job.key in stale else ()
+                    stale[job.key] = Stale(job.record, job, (*before, key), smoke)
     return list(stale.values()), len(fresh), unknown
+
+
+def choose_tables(stale, there):
+    """Few tables, of the keys ``there``, that between them have each record that any of them has."""
+    chosen, left = [], [set(one.tables) & set(there) for one in stale]
+    left = [tables for tables in left if tables]
+    while left:
+        best = max(there, key=lambda table: sum(table in tables for tables in left))
+        chosen.append(best)
+        left = [tables for tables in left if best not in tables]
+    return chosen
 
 
 def check_commit(commit, root=ROOT):
@@ -95,6 +108,19 @@ def _weights(record):
     return found
 
 
+def _environment(tree):
+    return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "DATA": ""}
+
+
+def tables_of(tree):
+    """The keys of the tables that the code in ``tree`` knows."""
+    code = "from experiments import catalogue; print(*catalogue.TABLES)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tree, env=_environment(tree), capture_output=True)
+    if done.returncode:
+        raise InputError(tree, done.stderr.decode(errors="replace").strip().splitlines()[-1], "code that lists its tables")
+    return done.stdout.decode().split()
+
+
 def run_smoke(tree, tables, out, devices):
     """({key: Outcome}, what a failure said or "") of the smoke runs of tables (keys) with the code in ``tree``.
 
@@ -103,8 +129,7 @@ def run_smoke(tree, tables, out, devices):
     kept = Path(out, "records")
     command = [sys.executable, "-m", "experiments.catalogue", *tables, "--preset", SMOKE, "--seeds", "1", "--out", str(out),
                "--records", str(kept), "--devices", devices]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "DATA": ""}
-    done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, cwd=tree, env=_environment(tree), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = done.stdout.decode(errors="replace").strip().splitlines()[-LAST_LINES:] if done.returncode else []
     outcomes = {record["key"]: Outcome(record, _weights(record) if record["kind"] == "train" else {})
                 for record in records.read_all(kept)}
@@ -182,35 +207,38 @@ def prove_all(stale, folder, out, devices, root=ROOT, say=print):
             refused += [(one, [reason]) for one in group]
         else:
             ready.append((commit, group))
-    tables = sorted({one.table for _, group in ready for one in group})
-    if not tables:
-        return done, refused
-    with tqdm(total=1 + len(ready), unit="code", file=sys.stderr, disable=None) as bar:
-        bar.set_postfix_str("smoke runs, today's code")
-        now, failure = run_smoke(root, tables, Path(out, today).resolve(), devices)
-        bar.update()
+    with tqdm(total=2 * len(ready), unit="tree", file=sys.stderr, disable=None) as bar:
         for commit, group in ready:
-            bar.set_postfix_str(f"smoke runs, commit {commit}")
-            with tempfile.TemporaryDirectory() as place:
-                tree = Path(place, "tree")
-                add = ["git", "worktree", "add", "--detach", str(tree), commit]
-                subprocess.run(add, cwd=root, check=True, capture_output=True)
-                try:
-                    wanted = sorted({one.table for one in group})
-                    then, failed = run_smoke(tree, wanted, Path(out, commit).resolve(), devices)
-                finally:
-                    subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=root, capture_output=True)
-            bar.update()
-            for said in filter(None, (failure, failed)):
-                say(f"some smoke runs failed: {said}")
+            with checked_out(commit, root) as tree:
+                tables = choose_tables(group, tables_of(tree))
+                sides = []
+                for name, code in ((commit, tree), (today, root)):
+                    bar.set_postfix_str(f"{len(tables)} tables at smoke, code of {name}")
+                    outcomes, said = run_smoke(code, tables, Path(out, name).resolve(), devices) if tables else ({}, "")
+                    sides.append(outcomes)
+                    bar.update()
+                    if said:
+                        say(f"some smoke runs failed with the code of {name}: {said}")
             for one in group:
-                reasons = judge(one, then, now)
+                reasons = judge(one, *sides)
                 if reasons:
                     refused.append((one, reasons))
                 else:
                     restamp(one, folder, today)
                     done.append(one)
     return done, refused
+
+
+@contextmanager
+def checked_out(commit, root):
+    """A folder with the tree of a commit, which is gone afterwards."""
+    with tempfile.TemporaryDirectory() as place:
+        tree = Path(place, "tree")
+        subprocess.run(["git", "worktree", "add", "--detach", str(tree), commit], cwd=root, check=True, capture_output=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=root, capture_output=True)
 
 
 def main(arguments=None):
@@ -225,7 +253,7 @@ def main(arguments=None):
     print(f"{len(stale)} records of other code, {fresh} of today's" + (f", {len(unknown)} that no table has" if unknown else ""))
     done, refused = prove_all(stale, args.records, args.out, args.devices)
     for one, reasons in refused:
-        print(f"{one.record['key']}  {one.table}: {'; '.join(reasons)}")
+        print(f"{one.record['key']}  {one.tables[0]}: {'; '.join(reasons)}")
     print(f"{len(done)} restamped, {len(refused)} refused")
     if refused:
         raise InputError(args.records, f"{len(refused)} records differ from what today's code computes", "equality to the bit",
