@@ -11,7 +11,7 @@ from gv.core.errors import InputError
 
 CONFIDENCES = ("near", "printed")
 UNITS = ("share", "pixels")
-AGGREGATES = ("weighted", "argmax", "mean", "mean_all")
+AGGREGATES = ("weighted", "argmax", "mean", "mean_confident")
 TINY = 1e-30     # lost in any confidence that float32 can tell from 0; keeps the weights' sum above it
 
 
@@ -64,8 +64,9 @@ class AnchorTargets(HybridBlock):
 class AnchorDecoder(HybridBlock):
     """Offsets (B, K * 2L, g, g) and confidence logits (B, K, g, g) -> points_px (B, L, 2): Eq. 2 and 3.
 
-    aggregate: "weighted" by confidence over the anchors with C >= c_th, "mean" over the same, "argmax" the most confident
-    anchor alone, "mean_all" over every anchor. Where no anchor reaches c_th, Eq. 2 is 0/0: the most confident one decides.
+    aggregate: "weighted" by confidence over the anchors with C >= c_th, "mean_confident" over the same, all alike, "argmax" the
+    most confident anchor alone, "mean" over every anchor. Where no anchor reaches c_th, Eq. 2 is 0/0: the most confident one
+    decides.
     """
 
     def __init__(self, anchors, templates, size, aggregate="weighted", c_th=0.6, offset_units="share", **kwargs):
@@ -83,7 +84,7 @@ class AnchorDecoder(HybridBlock):
         flat = F.reshape(logits, (0, self.count))
         if self.aggregate == "argmax":
             votes = F.one_hot(F.argmax(flat, axis=1), self.count)
-        elif self.aggregate == "mean_all":
+        elif self.aggregate == "mean":
             votes = F.ones_like(flat) / self.count
         else:
             confidence = F.sigmoid(flat)

@@ -1,6 +1,6 @@
 """AnchorFace, and the direct regression the paper compares it with, as methods of the same kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from anchorface.diagnostics import AnchorDiagnostics
 from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
 from anchorface.net import FEATURES, AnchorNet, RegressionNet
 from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
+from anchorface.shufflenet import stem_stride
 from anchorface.templates import make_templates, read_mean_face
 from gv.core.errors import InputError
 from gv.core.method import Method
@@ -30,6 +31,8 @@ class AnchorOptions:
     file of the layout's mean landmarks in space. area: side of the anchor area in pixels of the crop; grid, grid_points:
     edges or centres. beta, confidence (near, printed), distance_units (share, pixels): Eq. 5. offset_units: share or
     pixels. weight: Eq. 4's, target, predicted or predicted_detached. entropy: Eq. 6's, target or printed. lam: lambda.
+    stem_stride: of the backbone's stem, 4 as published, 2 with its pooling's stride dropped; none: 2 where the map would have
+    fewer than 7 x 7 cells. upsample: allow a grid of more cells than the map has. multiplier: of the backbone's width, 1 or 0.5.
     """
 
     design: str = "kmeans"
@@ -48,6 +51,9 @@ class AnchorOptions:
     weight: str = "target"
     entropy: str = "target"
     lam: float = 0.5
+    stem_stride: int = None
+    upsample: bool = False
+    multiplier: float = 1.0
 
     def __post_init__(self):
         _check(self, {"design": DESIGNS, "grid_points": GRIDS, "confidence": CONFIDENCES, "distance_units": UNITS,
@@ -66,7 +72,7 @@ class AnchorOptions:
 
 @dataclass(frozen=True)
 class AnchorReading:
-    """aggregate: weighted, argmax, mean (over the anchors with C >= c_th) or mean_all; c_th: Eq. 3's threshold."""
+    """aggregate: weighted, argmax, mean (over all anchors) or mean_confident (where C >= c_th); c_th: Eq. 3's threshold."""
 
     aggregate: str = "weighted"
     c_th: float = 0.6
@@ -77,7 +83,16 @@ class AnchorReading:
             raise InputError("c_th", self.c_th, "0 to 1")
 
 
-class AnchorFace(Method):
+class ShuffleNetMethod(Method):
+    """What AnchorFace and its baseline share: the backbone, whose stem's stride is resolved here."""
+
+    def __init__(self, options, size):
+        if options.stem_stride is None:
+            options = replace(options, stem_stride=stem_stride(size))
+        super().__init__(options, size)
+
+
+class AnchorFace(ShuffleNetMethod):
     """Split and aggregate: offsets from anchors, and an average of what confident anchors say."""
 
     name, Options, Reading, PRESETS = "anchorface", AnchorOptions, AnchorReading, ANCHOR_PRESETS
@@ -95,7 +110,8 @@ class AnchorFace(Method):
         return place(arrays["templates"], anchor_points(self.size, o.area, o.grid, o.grid_points), self.size)
 
     def net(self, landmarks, arrays):
-        return AnchorNet(landmarks, len(arrays["templates"]), self.size, self.options.grid)
+        o = self.options
+        return AnchorNet(landmarks, len(arrays["templates"]), self.size, o.grid, o.stem_stride, o.upsample, o.multiplier)
 
     def loss(self, arrays):
         o = self.options
@@ -113,10 +129,15 @@ class AnchorFace(Method):
 
 @dataclass(frozen=True)
 class RegressionOptions:
-    """features: pool (the mean over the map's cells) or flatten; conv5: read conv5 (1024 channels) instead of stage 4."""
+    """features: pool (the mean over the map's cells) or flatten; conv5: read conv5 (1024 channels) instead of stage 4.
+
+    stem_stride, multiplier: as ``AnchorOptions`` has them.
+    """
 
     features: str = "pool"
     conv5: bool = False
+    stem_stride: int = None
+    multiplier: float = 1.0
 
     def __post_init__(self):
         _check(self, {"features": FEATURES})
@@ -127,13 +148,14 @@ class RegressionReading:
     """Nothing to choose: the outputs are the points."""
 
 
-class Regression(Method):
+class Regression(ShuffleNetMethod):
     """The baseline of Table 6: a fully connected layer of length 2L on the same backbone, L1."""
 
     name, Options, Reading, PRESETS = "regression", RegressionOptions, RegressionReading, REGRESSION_PRESETS
 
     def net(self, landmarks, arrays):
-        return RegressionNet(landmarks, self.size, self.options.features, self.options.conv5)
+        o = self.options
+        return RegressionNet(landmarks, self.size, o.features, o.conv5, o.stem_stride, o.multiplier)
 
     def loss(self, arrays):
         return RegressionLoss(self.size)

@@ -61,27 +61,39 @@ class HRNetEncoder(HybridBlock):
         self.body.load_parameters(path, ctx=devices, ignore_extra=True)
 
 
-def _resnetv2(zoo, channels, zoo_name=None):
-    """A ResNetV2 cut at its stages.
+def _resnetv2(zoo, channels, stem_stride, zoo_name=None):
+    """A ResNetV2 cut at its stages; stem_stride 2: its first pooling moves by one pixel, so that every map has twice the side.
 
     Its first layer normalises the input by statistics that have no weights. Nothing before it needs a gradient, so MXNet
     never runs its backward pass on a CPU and never updates them: they are used as they are, in training as in evaluation
     (0 and 1 from scratch, the zoo's with the zoo's weights).
     """
     freeze_bn(zoo.features[0])
+    if stem_stride == 2:
+        zoo.features[POOLING]._kwargs["stride"] = (1, 1)
     return StagedEncoder(zoo, (6, 7, 8, 9), channels, True, zoo_name)
 
 
-def _resnet50v2():
-    return _resnetv2(vision.resnet50_v2(), (256, 512, 1024, 2048), "resnet50_v2")
+def _resnet50v2(stem_stride):
+    return _resnetv2(vision.resnet50_v2(), (256, 512, 1024, 2048), stem_stride, "resnet50_v2")
 
 
-def _resnet18v2():
-    return _resnetv2(vision.resnet18_v2(), (64, 128, 256, 512), "resnet18_v2")
+def _resnet18v2(stem_stride):
+    return _resnetv2(vision.resnet18_v2(), (64, 128, 256, 512), stem_stride, "resnet18_v2")
 
 
-def _resnet18v2_half():
-    return _resnetv2(ResNetV2(BasicBlockV2, [2, 2, 2, 2], [32, 32, 64, 128, 256]), (32, 64, 128, 256))
+def _narrow(stem_stride, width):
+    """A ResNetV2-18 of another width, for which nobody publishes weights."""
+    channels = [width, 2 * width, 4 * width, 8 * width]
+    return _resnetv2(ResNetV2(BasicBlockV2, [2, 2, 2, 2], [width, *channels]), tuple(channels), stem_stride)
+
+
+def _resnet18v2_half(stem_stride):
+    return _narrow(stem_stride, 32)
+
+
+def _resnet18v2_quarter(stem_stride):
+    return _narrow(stem_stride, 16)
 
 
 def _mobilenetv3_large():
@@ -92,18 +104,29 @@ def _mobilenetv3_small():
     return StagedEncoder(get_model("mobilenetv3_small"), (4, 6, 11, 14), (16, 24, 48, 96), False, "mobilenetv3_small")
 
 
+POOLING = 4             # of a ResNetV2's stem, in the zoo's ``features``
+STEM_STRIDES = (4, 2)   # of the finest map: as published, and with the first pooling's stride dropped
+RESNETS = {
+    "resnet50v2": _resnet50v2,                  # GV(ResNet50)
+    "resnet18v2": _resnet18v2,                  # ours, for small machines
+    "resnet18v2_half": _resnet18v2_half,        # ours: the same with half the channels, for two cores
+    "resnet18v2_quarter": _resnet18v2_quarter,  # ours: with a quarter of them
+}
 ENCODERS = {
-    "resnet50v2": _resnet50v2,                # GV(ResNet50)
-    "hrnetv2_w32": HRNetEncoder,              # GV(HRNet)
-    "mobilenetv3_large": _mobilenetv3_large,  # Table 9
+    **RESNETS,
+    "hrnetv2_w32": HRNetEncoder,                # GV(HRNet)
+    "mobilenetv3_large": _mobilenetv3_large,    # Table 9
     "mobilenetv3_small": _mobilenetv3_small,
-    "resnet18v2": _resnet18v2,                # ours, for small machines
-    "resnet18v2_half": _resnet18v2_half,      # ours: the same with half the channels, for two cores
 }
 
 
-def get_encoder(name):
-    """A fresh, uninitialised encoder; InputError lists the names where there is none."""
+def get_encoder(name, stem_stride=4):
+    """A fresh, uninitialised encoder; InputError lists the names where there is none.
+
+    stem_stride: of its finest map: 4, or, of a ResNetV2, 2.
+    """
     if name not in ENCODERS:
         raise InputError("encoder", f'"{name}"', f"one of {', '.join(ENCODERS)}")
-    return ENCODERS[name]()
+    if stem_stride not in STEM_STRIDES or (stem_stride != 4 and name not in RESNETS):
+        raise InputError("stem_stride", f"{stem_stride} with encoder {name}", "4, or 2 with a ResNetV2")
+    return ENCODERS[name](stem_stride) if name in RESNETS else ENCODERS[name]()

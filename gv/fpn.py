@@ -9,12 +9,23 @@ from mxnet.gluon import HybridBlock, nn
 
 from gv.core.errors import InputError
 
+HEAD_SPREAD = 1e-3      # of the heads' first weights, so that a net begins by predicting nothing (docs/readings.md)
 
-def _growth(size, side):
-    """How many times more cells than input / 4: 1, 2, 4, ...; InputError for another side."""
-    extra = side * 4 // size
-    if extra < 1 or side * 4 != size * extra or extra & (extra - 1):
-        raise InputError("side", side, f"{size // 4} (input / 4) times 1, 2 or 4")
+
+def head(landmarks, width):
+    """The last layer of every decoder: 1x1 to the landmarks, drawn from Normal(0.001), bias 0."""
+    return nn.Conv2D(landmarks, 1, in_channels=width, weight_initializer=mx.init.Normal(HEAD_SPREAD))
+
+
+def _growth(native, side, upsample):
+    """How many times more cells than the finest map's ``native``: 1, or, where ``upsample`` allows it, 2, 4, ..."""
+    extra = side // native
+    if extra < 1 or side != native * extra or extra & (extra - 1):
+        raise InputError("side", side, f"{native}, the cells of the encoder's finest map" +
+                         (", times 1, 2 or 4" if upsample else ""))
+    if extra > 1 and not upsample:
+        raise InputError("side", f"{side} cells of a map of {native}", f"{native}: more cells than the finest map has are "
+                         "interpolated, which distorts narrow bands", "stem_stride=2 gives a finer map; upsample=true insists")
     return extra
 
 
@@ -22,16 +33,17 @@ class FPN(HybridBlock):
     """Feature pyramid decoder: laterals 1x1, nearest upsampling and addition from the top down, one 3x3 convolution at
     the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; docs/readings.md: the width is ours).
 
-    maps: (B, channels[i], size/4 ... size/32) -> heatmaps (B, L, side, side). side is size/4 (the paper) or that times
-    a power of two, reached by more nearest upsampling before the 3x3 convolution.
+    maps: (B, channels[i], native ... native/8) -> heatmaps (B, L, side, side). native: side of the finest map, input / 4 in the
+    paper; side: the same, or, with ``upsample``, that times a power of two by more nearest upsampling before the 3x3
+    convolution. relu: BatchNorm and ReLU behind the 3x3 convolution, which makes the decoder non-linear.
     """
 
-    def __init__(self, channels, landmarks, size, side, width=256, normalise=True, **kwargs):
+    def __init__(self, channels, landmarks, native, side, width=256, normalise=True, relu=False, upsample=False, **kwargs):
         super().__init__(**kwargs)
         if width < 1:
             raise InputError("width", width, "at least 1")
-        self.side, self.extra, self.levels = side, _growth(size, side), len(channels)
-        self.sides = [size // 4 // 2 ** level for level in range(len(channels))]
+        self.side, self.extra, self.levels = side, _growth(native, side, upsample), len(channels)
+        self.sides, self.linear = [native // 2 ** level for level in range(len(channels))], not relu
         with self.name_scope():
             self.entry = nn.HybridSequential(prefix="entry_")
             self.laterals = nn.HybridSequential(prefix="lateral_")
@@ -42,7 +54,10 @@ class FPN(HybridBlock):
                 self.entry.add(tap)
                 self.laterals.add(nn.Conv2D(width, 1, in_channels=count, weight_initializer=mx.init.Xavier()))
             self.smooth = nn.Conv2D(width, 3, padding=1, in_channels=width, weight_initializer=mx.init.Xavier())
-            self.head = nn.Conv2D(landmarks, 1, in_channels=width, weight_initializer=mx.init.Xavier())
+            self.after = nn.HybridSequential(prefix="after_")
+            if relu:
+                self.after.add(nn.BatchNorm(in_channels=width), nn.Activation("relu"))
+            self.head = head(landmarks, width)
 
     def hybrid_forward(self, F, *maps):
         maps = [tap(m) for tap, m in zip(self.entry, maps)]
@@ -51,7 +66,7 @@ class FPN(HybridBlock):
             merged = self.laterals[level](maps[level]) + F.UpSampling(merged, scale=2, sample_type="nearest")
         if self.extra > 1:
             merged = F.UpSampling(merged, scale=self.extra, sample_type="nearest")
-        return self.head(self.smooth(merged))
+        return self.head(self.after(self.smooth(merged)))
 
     def profiles(self, F, maps, context=None):
         """Column means (B, L, 1, side) and row means (B, L, 1, side) of the heatmaps, without making the heatmaps.
@@ -100,14 +115,16 @@ class FPN(HybridBlock):
 class HRNetHead(HybridBlock):
     """HRNetV2's own head: the four branches upsampled to stride 4, concatenated, 1x1 with BatchNorm and ReLU, 1x1."""
 
-    def __init__(self, channels, landmarks, size, side, **kwargs):
+    linear = False
+
+    def __init__(self, channels, landmarks, native, side, upsample=False, **kwargs):
         super().__init__(**kwargs)
-        _growth(size, side)
+        _growth(native, side, upsample)
         self.side, total = side, sum(channels)
         with self.name_scope():
             self.mix = nn.Conv2D(total, 1, in_channels=total, weight_initializer=mx.init.Xavier())
             self.norm = nn.BatchNorm(in_channels=total)
-            self.head = nn.Conv2D(landmarks, 1, in_channels=total, weight_initializer=mx.init.Xavier())
+            self.head = head(landmarks, total)
 
     def hybrid_forward(self, F, *maps):
         grown = [F.contrib.BilinearResize2D(m, height=self.side, width=self.side) for m in maps]

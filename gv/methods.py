@@ -1,27 +1,32 @@
 """Gaussian Vector, and the two things the paper compares it with, as methods of the same kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.errors import InputError
 from gv.core.method import Method
 from gv.loss import HeatmapLoss, VectorLoss
-from gv.net import HeatmapNet, VectorNet
+from gv.net import LINEAR, HeatmapNet, VectorNet, native_side
 from gv.presets import HEATMAP_PRESETS, VECTOR_PRESETS
+
+ENLARGE = {"cofw": 0.1, "wflw": 0.25}     # Section 4.3: share added to the squared box; 300W, JD and others: none
 
 
 @dataclass(frozen=True)
 class VectorOptions:
-    """encoder; decoder: fpn or hrnet, width: the FPN's channels; side: cells of the heatmap (the paper: input / 4).
+    """encoder; decoder: fpn, fpn_relu or hrnet; width: the FPN's channels; side: cells of the heatmap, none: the finest map's.
 
-    taps: normalised or raw. sigma, theta, label, rounding: Eq. 2. bands, alpha: Eq. 4 and 5. folded: compute the vectors
-    without the heatmaps (same weights, same result).
+    stem_stride: of the finest map, 4 as published, 2 with the first pooling's stride dropped. upsample: allow more cells than
+    that map has. taps: normalised or raw. sigma, theta, label, rounding: Eq. 2. bands, alpha: Eq. 4 and 5. folded: compute the
+    vectors without the heatmaps (same weights, same result); none: where the decoder is linear.
     """
 
     encoder: str = "resnet50v2"
     decoder: str = "fpn"
     width: int = 256
-    side: int = 64
+    side: int = None
+    stem_stride: int = 4
+    upsample: bool = False
     taps: str = "normalised"
     sigma: float = 2.0
     theta: float = 3.0
@@ -29,7 +34,7 @@ class VectorOptions:
     rounding: str = "nearest"
     bands: tuple = (3, 5)
     alpha: float = 0.5
-    folded: bool = False
+    folded: bool = None
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,41 @@ def default_tau(theta):
     return 0.5 * (1 + theta)
 
 
-class GaussianVector(Method):
+class MapMethod(Method):
+    """What vectors and heatmaps share: crops of the landmarks' rectangle, and a decoder's map."""
+
+    def __init__(self, options, size):
+        """``side`` is resolved: the cells of the encoder's finest map, unless it is given."""
+        if options.side is None:
+            options = replace(options, side=native_side(size, options.stem_stride))
+        super().__init__(options, size)
+
+    @classmethod
+    def crop_defaults(cls, source):
+        share = next((ENLARGE[name] for name in ENLARGE if source.lower().startswith(name)), 0.0)
+        return {"boxes": "landmarks", "enlarge": share}
+
+    def decoding_net(self):
+        """The options of the net that both have, as keywords."""
+        o = self.options
+        return dict(encoder=o.encoder, decoder=o.decoder, width=o.width, taps=o.taps, stem_stride=o.stem_stride,
+                    upsample=o.upsample)
+
+
+class GaussianVector(MapMethod):
     """GV: vector labels, band pooling, mean squared error."""
 
     beyond_box = True
     name, Options, Reading, PRESETS = "gv", VectorOptions, VectorReading, VECTOR_PRESETS
 
+    def __init__(self, options, size):
+        if options.folded is None:
+            options = replace(options, folded=options.decoder in LINEAR)
+        super().__init__(options, size)
+
     def net(self, landmarks, arrays):
         o = self.options
-        return VectorNet(landmarks, self.size, o.side, o.bands, o.alpha, o.folded,
-                         encoder=o.encoder, decoder=o.decoder, width=o.width, taps=o.taps)
+        return VectorNet(landmarks, self.size, o.side, o.bands, o.alpha, o.folded, **self.decoding_net())
 
     def loss(self, arrays):
         o = self.options
@@ -77,7 +107,9 @@ class HeatmapOptions:
     encoder: str = "resnet50v2"
     decoder: str = "fpn"
     width: int = 256
-    side: int = 64
+    side: int = None
+    stem_stride: int = 4
+    upsample: bool = False
     taps: str = "normalised"
     sigma: float = 2.0
     theta: float = 0.0
@@ -96,15 +128,14 @@ class HeatmapReading:
             raise InputError("beyond_box", "true", "false with a heatmap method", "Beyond Box needs --method gv")
 
 
-class Heatmap(Method):
+class Heatmap(MapMethod):
     """The heatmap-based method of Table 5: a Gaussian a landmark, mean squared error, 2-D argmax."""
 
     name, Options, Reading, PRESETS = "heatmap", HeatmapOptions, HeatmapReading, HEATMAP_PRESETS
     weighted = False
 
     def net(self, landmarks, arrays):
-        o = self.options
-        return HeatmapNet(landmarks, self.size, o.side, encoder=o.encoder, decoder=o.decoder, width=o.width, taps=o.taps)
+        return HeatmapNet(landmarks, self.size, self.options.side, **self.decoding_net())
 
     def loss(self, arrays):
         o = self.options

@@ -8,27 +8,41 @@ from gv.core.errors import InputError
 from gv.encoders import get_encoder
 from gv.fpn import FPN, HRNetHead
 
-DECODERS = ("fpn", "hrnet")
+DECODERS = ("fpn", "fpn_relu", "hrnet")
+LINEAR = ("fpn",)       # those that can be folded
+
+
+def native_side(size, stem_stride=4):
+    """Side of the encoder's finest map, in cells, for an input of ``size`` pixels."""
+    if size % (8 * stem_stride):
+        raise InputError("size", size, f"a multiple of {8 * stem_stride} (the encoder's last stride)")
+    return size // stem_stride
 
 
 class HeatmapNet(HybridBlock):
-    """x (B, 3, S, S) -> heatmaps (B, L, side, side)."""
+    """x (B, 3, S, S) -> heatmaps (B, L, side, side).
 
-    def __init__(self, landmarks, size, side=64, encoder="resnet50v2", decoder="fpn", width=256, taps="normalised", **kwargs):
+    stem_stride: of the encoder's finest map, 4 as published, or 2 with the first pooling's stride dropped. side: None for that
+    map's own. decoder: "fpn" (linear), "fpn_relu" (BatchNorm and ReLU behind its 3x3 convolution), or "hrnet".
+    """
+
+    def __init__(self, landmarks, size, side=None, encoder="resnet50v2", decoder="fpn", width=256, taps="normalised",
+                 stem_stride=4, upsample=False, **kwargs):
         super().__init__(**kwargs)
         if decoder not in DECODERS:
             raise InputError("decoder", f'"{decoder}"', f"one of {', '.join(DECODERS)}")
-        if size % 32:
-            raise InputError("size", size, "a multiple of 32 (the encoders' last stride)")
+        native = native_side(size, stem_stride)
+        side = native if side is None else side
         if taps not in ("normalised", "raw"):
             raise InputError("taps", f'"{taps}"', "normalised or raw")
         with self.name_scope():
-            self.encoder = get_encoder(encoder)
-            if decoder == "fpn":
-                normalise = taps == "normalised" and self.encoder.raw_sums
-                self.decoder = FPN(self.encoder.channels, landmarks, size, side, width, normalise)
+            self.encoder = get_encoder(encoder, stem_stride)
+            if decoder == "hrnet":
+                self.decoder = HRNetHead(self.encoder.channels, landmarks, native, side, upsample)
             else:
-                self.decoder = HRNetHead(self.encoder.channels, landmarks, size, side)
+                normalise = taps == "normalised" and self.encoder.raw_sums
+                self.decoder = FPN(self.encoder.channels, landmarks, native, side, width, normalise,
+                                   relu=decoder == "fpn_relu", upsample=upsample)
 
     def features(self, x):
         """The encoder's maps at strides 4, 8, 16, 32."""
@@ -48,13 +62,13 @@ class VectorNet(HeatmapNet):
     folded: compute the vectors from the maps' averages instead (same parameters, same result to rounding, faster).
     """
 
-    def __init__(self, landmarks, size, side=64, bands=(3, 5), alpha=0.5, folded=False, **options):
+    def __init__(self, landmarks, size, side=None, bands=(3, 5), alpha=0.5, folded=False, **options):
         super().__init__(landmarks, size, side, **options)
-        if folded and not isinstance(self.decoder, FPN):
+        if folded and not self.decoder.linear:
             raise InputError("folded", "true with this decoder", "decoder=fpn: only a linear decoder can be folded")
         self.folded = folded
         with self.name_scope():
-            self.bpm = BandPooling(side, bands, alpha)
+            self.bpm = BandPooling(self.decoder.side, bands, alpha)
 
     def vectors(self, x):
         """x and y vectors (B, L, w), (B, L, h)."""

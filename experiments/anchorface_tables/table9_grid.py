@@ -17,7 +17,7 @@ ROWS = {f"{side}x{side}": side for side in (3, 5, 7, 13)}
 def cell(row, column):
     """One grid on one yaw bin."""
     side = ROWS[row]
-    source = ANCHORFACE_AFLW if side == DEFAULT else ANCHORFACE_AFLW.but(grid=side)
+    source = ANCHORFACE_AFLW if side == DEFAULT else ANCHORFACE_AFLW.but(grid=side, upsample=side > DEFAULT)
     return Cell(source, "nme_box", aflw_view(column), published=(row, column))
 
 

@@ -71,8 +71,8 @@ class Train:
     curve: str = ""
 
     def but(self, **options):
-        """The same training with some options changed."""
-        return Train(self.method, self.data, pairs(**{**dict(self.options), **options}), self.curve)
+        """The same training with some options changed, and without a curve."""
+        return Train(self.method, self.data, pairs(**{**dict(self.options), **options}))
 
 
 @dataclass(frozen=True)

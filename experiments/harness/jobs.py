@@ -18,9 +18,6 @@ METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
 TRAINING_CODE = ("gv.core.train",)
 # What turns weights into a record, besides: where only this has changed, a run is evaluated again, not trained.
 EVALUATION_CODE = ("gv.core.evaluate", "experiments.harness.running")
-# GV, Section 4.3: the squared box is enlarged by these shares, at every preset; AnchorFace's presets have their own.
-GV_ENLARGE = {"300w": 0.0, "jd": 0.0, "cofw": 0.1, "wflw": 0.25}
-GV_METHODS = tuple(GAUSSIAN_VECTOR)
 ALWAYS = {"detector_faces": 0}    # boxes come from the index: no cascade is fitted
 
 
@@ -100,8 +97,6 @@ def write_files(train, out):
 def settings_of(train, preset, seed, out="runs"):
     """{option: value} of a training on top of its preset. out: below which the files lie that options name."""
     options = dict(ALWAYS)
-    if train.method in GV_METHODS and train.data in GV_ENLARGE:
-        options["enlarge"] = GV_ENLARGE[train.data]
     if train.curve:
         options["curve_split"] = train.curve
     given = {name: value.at(preset) if isinstance(value, At) else value for name, value in train.options}
@@ -114,7 +109,7 @@ def settings_of(train, preset, seed, out="runs"):
 
 def make_run(train, preset, seed, landmarks, out="runs"):
     """The ``gv.core.run.Run`` of a training."""
-    return plan(METHODS, train.method, preset, settings_of(train, preset, seed, out), landmarks)
+    return plan(METHODS, train.method, preset, settings_of(train, preset, seed, out), landmarks, train.data)
 
 
 def make_job(source, seed, place, any_sources=False):

@@ -58,7 +58,7 @@ def train(arguments, methods):
     settings = parse_settings(arguments.settings)
     if arguments.seed is not None:
         settings["seed"] = str(arguments.seed)
-    run = plan(methods, arguments.method, arguments.preset, settings, index.layout)
+    run = plan(methods, arguments.method, arguments.preset, settings, index.layout, index.source)
     devices = parse_devices(arguments.devices)
     out = Path(arguments.out)
     if out.exists() and not arguments.resume:
@@ -161,7 +161,8 @@ def eval(arguments, methods):
     errors = {key: {norm: evaluate.face_errors(found, faces, norm, index.layout) for norm in norms}
               for key, found in points.items()}
     report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
-              "boxes": arguments.boxes if arguments.boxes == "detector" else index.box_source, "shrink": arguments.shrink,
+              "boxes": arguments.boxes if arguments.boxes == "detector" else
+              "landmarks" if run.crop.boxes == "landmarks" else index.box_source, "shrink": arguments.shrink,
               "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split),
               "start": sidecar["start"],
               "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}

@@ -22,7 +22,8 @@ INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] /
 class Crop:
     """How a face's box becomes the net's input; saved with the weights.
 
-    size: side of the input in pixels. enlarge: share added to the squared box (WFLW 0.25, COFW 0.1, 300W and JD 0).
+    size: side of the input in pixels. boxes: the "index"'s, or the "landmarks"' rectangle; enlarge: share added to the squared
+    box. Both are the method's where they are not given (GV, Section 4.3: the rectangle, WFLW 0.25, COFW 0.1, others 0).
     square: "extend" the short side to the long one, or "stretch" the box. detector: map from a cascade's box to the
     boxes trained on, (dx, dy, scale) in widths of the detected box; None where it was not fitted.
     """
@@ -31,8 +32,11 @@ class Crop:
     enlarge: float = 0.0
     square: str = "extend"
     detector: tuple = None
+    boxes: str = "index"
 
     def __post_init__(self):
+        if self.boxes not in ("index", "landmarks"):
+            raise InputError("boxes", f'"{self.boxes}"', "index or landmarks")
         if self.square not in ("extend", "stretch"):
             raise InputError("square", f'"{self.square}"', "extend or stretch")
         if self.size < 32 or self.size % 16:
@@ -96,9 +100,10 @@ class FaceDataset(gluon.data.Dataset):
         return read_picture(os.path.join(self.folder, self.faces[index].image))
 
     def box(self, index):
-        """The face's box, or its landmarks' rectangle where the set gives none."""
+        """The face's box as the crop policy has it; its landmarks' rectangle where the set gives none."""
         face = self.faces[index]
-        return face.box if face.box is not None else geometry.tight_box(face.points)
+        given = face.box is not None and self.crop.boxes == "index"
+        return face.box if given else geometry.tight_box(face.points)
 
     def matrix(self, index, shrink=0.0):
         """Image pixels to crop pixels of face ``index`` without augmentation, (2, 3)."""

@@ -25,6 +25,11 @@ class Method(ABC):
         """What is learnt from the training shapes before training: {name: array}. points: (N, L, 2) in crop pixels."""
         return {}
 
+    @classmethod
+    def crop_defaults(cls, source):
+        """{option of ``Crop``: value} on a data set (an index's ``source``), below what the preset and the user say."""
+        return {}
+
     @abstractmethod
     def net(self, landmarks, arrays):
         """The HybridBlock from images (B, 3, S, S) to one output or a list of them."""

@@ -44,13 +44,13 @@ def get_method(methods, name):
     return methods[name]
 
 
-def plan(methods, name, preset, settings, landmarks):
-    """A Run from a preset and {option: value} settings on top of it."""
+def plan(methods, name, preset, settings, landmarks, source=""):
+    """A Run from a preset and {option: value} settings on top of it. source: the index's, for the method's own crop policy."""
     method = get_method(methods, name)
     if preset not in method.PRESETS:
         raise InputError("--preset", f'"{preset}"', f"one of {', '.join(method.PRESETS)}")
     kinds = {"options": method.Options, "crop": Crop, "augment": Augment, "training": Training}
-    parts = fill_parts(kinds, {**method.PRESETS[preset], **settings})
+    parts = fill_parts(kinds, {**method.crop_defaults(source), **method.PRESETS[preset], **settings})
     crop = parts["crop"]
     return Run(method(parts["options"], crop.size), landmarks, crop, parts["augment"], parts["training"], preset)
 
