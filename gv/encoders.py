@@ -44,20 +44,24 @@ class StagedEncoder(HybridBlock):
 
 
 class HRNetEncoder(HybridBlock):
-    """HRNetV2-W32's four branches: x (B, 3, S, S) -> maps of 32, 64, 128, 256 channels at strides 4, 8, 16, 32."""
+    """HRNetV2's four branches: x (B, 3, S, S) -> four maps at strides 4, 8, 16, 32; W32's have 32, 64, 128, 256 channels.
 
-    channels, raw_sums = (32, 64, 128, 256), False
+    spec: GluonCV's name of the size. published: the name of its classification weights, or None.
+    """
 
-    def __init__(self, **kwargs):
+    raw_sums = False
+
+    def __init__(self, spec="w32", published="hrnet_w32_cls", **kwargs):
         super().__init__(**kwargs)
-        self.body = HighResolutionBaseNet(HRNET_SPEC["w32"], stage_interp_type="nearest")
+        self.channels, self._published = tuple(HRNET_SPEC[spec][-1][3]), published
+        self.body = HighResolutionBaseNet(HRNET_SPEC[spec], stage_interp_type="nearest")
 
     def hybrid_forward(self, F, x):
         return self.body(x)
 
     def load_zoo(self, path, devices):
-        """Take the weights of the classification network ``hrnet_w32_c`` (a file of its own, or the zoo's download)."""
-        path = path if path is not None else get_model_file("hrnet_w32_cls")
+        """Take the weights of the classification network, ``hrnet_w32_c`` of W32 (a file of its own, or the zoo's download)."""
+        path = path if path is not None else get_model_file(self._published)
         self.body.load_parameters(path, ctx=devices, ignore_extra=True)
 
 
@@ -96,6 +100,10 @@ def _resnet18v2_quarter(stem_stride):
     return _narrow(stem_stride, 16)
 
 
+def _hrnetv2_w18_small():
+    return HRNetEncoder("w18_small_v1", "hrnet_w18_small_v1_cls")
+
+
 def _mobilenetv3_large():
     return StagedEncoder(get_model("mobilenetv3_large"), (6, 9, 15, 18), (24, 40, 112, 160), False, "mobilenetv3_large")
 
@@ -115,6 +123,7 @@ RESNETS = {
 ENCODERS = {
     **RESNETS,
     "hrnetv2_w32": HRNetEncoder,                # GV(HRNet)
+    "hrnetv2_w18_small": _hrnetv2_w18_small,    # ours, where W32 is too dear
     "mobilenetv3_large": _mobilenetv3_large,    # Table 9
     "mobilenetv3_small": _mobilenetv3_small,
 }

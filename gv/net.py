@@ -5,7 +5,7 @@ from mxnet.gluon import HybridBlock
 
 from gv.bpm import BandPooling
 from gv.core.errors import InputError
-from gv.encoders import get_encoder
+from gv.encoders import STEM_STRIDES, get_encoder
 from gv.fpn import FPN, HRNetHead
 
 DECODERS = ("fpn", "fpn_relu", "hrnet")
@@ -14,6 +14,8 @@ LINEAR = ("fpn",)       # those that can be folded
 
 def native_side(size, stem_stride=4):
     """Side of the encoder's finest map, in cells, for an input of ``size`` pixels."""
+    if stem_stride not in STEM_STRIDES:
+        raise InputError("stem_stride", stem_stride, "4, or 2 with a ResNetV2")
     if size % (8 * stem_stride):
         raise InputError("size", size, f"a multiple of {8 * stem_stride} (the encoder's last stride)")
     return size // stem_stride

@@ -75,6 +75,36 @@ def test_the_side_of_the_map(size, side):
     assert encoder(mx.nd.zeros((1, 3, size, size))).shape == (1, 464, side, side)
 
 
+@pytest.mark.parametrize("size, stem", [(32, 2), (96, 2), (112, 2), (192, 2), (208, 4), (224, 4), (256, 4)])
+def test_a_small_input_has_a_stem_of_one_stride_less(size, stem):
+    """The paper's map has 7 x 7 cells at 224; both methods of Table 6 alike."""
+    for method in METHODS.values():
+        assert method(method.Options(), size).options.stem_stride == stem
+    assert (map_side(size) >= 7) == (stem == 4)
+
+
+@pytest.mark.parametrize("multiplier, channels", [(1.0, 464), (0.5, 192)])
+def test_a_stem_of_stride_2_and_a_narrow_backbone(multiplier, channels):
+    encoder = ShuffleNetEncoder(stem=2, multiplier=multiplier)
+    encoder.initialize()
+    assert encoder(images(1, 112)).shape == (1, channels, 7, 7) and map_side(112, 2) == 7
+    published = ShuffleNetEncoder(multiplier=multiplier)
+    published.initialize()
+    assert published(images(1, 224)).shape == (1, channels, 7, 7)
+    assert set(published._collect_params_with_prefix()) == set(encoder._collect_params_with_prefix())
+
+
+def test_what_a_backbone_cannot_be_is_named():
+    for arguments, word in (({"multiplier": 0.7}, "multiplier"), ({"stem": 3}, "stem_stride"),
+                            ({"conv5": True, "multiplier": 0.5}, "conv5")):
+        with pytest.raises(InputError, match=word):
+            ShuffleNetEncoder(**arguments)
+    with pytest.raises(InputError, match="multiplier=1"):
+        ShuffleNetEncoder(multiplier=0.5).load_zoo("any.params", [mx.cpu()])
+    with pytest.raises(InputError, match="upsample=true"):
+        AnchorNet(5, 3, 224, 13)
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("landmarks", LAYOUTS)
 def test_every_layout_trains(name, landmarks):
@@ -102,22 +132,22 @@ def test_every_layout_trains(name, landmarks):
 
 @pytest.mark.parametrize("size, grid", [(64, 2), (64, 3), (64, 7), (112, 7), (224, 7), (224, 3), (224, 13)])
 def test_every_grid_has_its_anchors(size, grid):
-    net = started(AnchorNet(5, 3, size, grid), size)
+    net = started(AnchorNet(5, 3, size, grid, upsample=grid > map_side(size)), size)
     offsets, logits = net(images(1, size))
     assert offsets.shape == (1, 30, grid, grid) and logits.shape == (1, 3, grid, grid)
     assert net.resized == (grid != map_side(size))
 
 
 def test_training_begins_at_the_anchors():
-    net = started(AnchorNet(5, 3, SIZE, 3))
+    net = started(AnchorNet(5, 3, SIZE, 3, stem=2))
     offsets, logits = net(images())
     assert np.abs(offsets.asnumpy()).max() < 0.2 and np.abs(logits.asnumpy()).max() < 0.2
 
 
 @pytest.mark.parametrize("grid", [2, 5])
-@pytest.mark.parametrize("how", ["weighted", "argmax", "mean", "mean_all"])
+@pytest.mark.parametrize("how", ["weighted", "argmax", "mean", "mean_confident"])
 def test_the_fused_net_says_the_same(grid, how):
-    net = shaken(started(AnchorNet(5, 4, SIZE, grid)))
+    net = shaken(started(AnchorNet(5, 4, SIZE, grid, upsample=True)))
     anchors = place(np.random.default_rng(0).uniform(-0.3, 0.3, (4, 5, 2)), anchor_points(SIZE, 16, grid), SIZE)
     decoder = AnchorDecoder(anchors, 4, SIZE, how, c_th=0.6)
     decoder.initialize()
@@ -168,7 +198,7 @@ def test_a_net_and_its_symbol_give_the_same(tmp_path):
     net, decoder, _ = build(METHODS, "anchorface", "smoke", 19, mx.cpu())
     fused = FusedNet(net, decoder)
     fused.hybridize()
-    x = images(1)
+    x = images(1, 112)
     wanted = fused(x).asnumpy()
     fused.export(str(tmp_path / "net"))
     again = gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params"))

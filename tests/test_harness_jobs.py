@@ -130,7 +130,7 @@ def test_a_measurement_that_stands_in_the_script_that_is_run_is_refused(place):
 
 # options
 
-@pytest.mark.parametrize("preset, size", [("smoke", 64), ("ablate", 112), ("mini", 112), ("paper", 224)])
+@pytest.mark.parametrize("preset, size", [("smoke", 112), ("ablate", 112), ("mini", 112), ("paper", 224)])
 def test_a_share_is_of_the_presets_own_side(preset, size):
     run = make_run(Train("anchorface", "aflw", pairs(area=Share(0.25))), preset, 0, 19)
     assert run.crop.size == size and run.method.options.area == size / 4
@@ -148,8 +148,9 @@ def test_gaussian_vectors_boxes_are_enlarged_as_section_4_3_says_at_every_preset
     for method in ("gv", "heatmap", "heatmap-awing"):
         assert make_run(Train(method, data), preset, 0, 68).crop.enlarge == enlarge
     assert make_run(Train("gv", data, pairs(enlarge=0.3)), preset, 0, 68).crop.enlarge == 0.3
-    own = make_run(Train("anchorface", data), preset, 0, 68).crop.enlarge
-    assert own == (0.0 if preset == "paper" else 0.1), "AnchorFace's presets have their own"
+    crops = [make_run(Train(method, data), preset, 0, 68).crop for method in ("gv", "anchorface", "regression")]
+    assert [crop.enlarge for crop in crops] == [enlarge, 0, 0]
+    assert [crop.boxes for crop in crops] == ["landmarks", "index", "index"]    # AnchorFace, Section 4.1: the provided boxes
 
 
 def test_no_cascade_is_fitted_and_the_seed_and_the_curve_are_set():
@@ -238,7 +239,7 @@ def test_a_split_without_faces_is_not_asked_for(tmp_path):
 
 def test_images_are_those_a_training_shows_its_net(place):
     assert make_job(GV, 0, place).images == 8                                            # smoke: 8 faces, one epoch
-    assert make_job(GV, 0, replace(place, preset="ablate")).images == 12 * 1500
+    assert make_job(GV, 0, replace(place, preset="ablate")).images == 25 * 1500
     assert make_job(GV, 0, replace(place, preset="paper")).images == 60 * 3148
 
 
@@ -341,7 +342,7 @@ def test_texts():
 def test_the_estimate_is_that_of_like_runs(place):
     job = make_job(GV, 0, replace(place, preset="ablate"))
     assert scheduling.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(
-        6 + 18000 / scheduling.SPEED["gv", "ablate"])
+        6 + 25 * 1500 / scheduling.SPEED["gv", "ablate"])
     other = make_job(GV.but(encoder="resnet18v2"), 0, replace(place, preset="ablate"))
     assert scheduling.estimate(other, replace(place, preset="ablate"), {}) is None
     finish(job, place, {FULL: 0.05}, seconds=90.0)
@@ -387,7 +388,7 @@ def strict(text):
 
 
 def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduling, "SPEED", {("gv", "ablate"): 150})     # 18000 images in two minutes
+    monkeypatch.setattr(scheduling, "SPEED", {("gv", "ablate"): 320})     # 37500 images in two minutes
     table = table_of(GV, GV.but(bands=(3, 5)), GV.but(theta=1.0))
     code, out, err = call(table, "--preset", "ablate", "--seeds", "2", "--dry-run", "--devices", "cpu:0,1")
     assert (code, err) == (0, "")

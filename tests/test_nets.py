@@ -14,12 +14,13 @@ from mxnet.gluon.model_zoo import vision
 
 from gv.core.errors import InputError
 from gv.core.layouts import LAYOUTS
-from gv.encoders import ENCODERS, get_encoder
+from gv.encoders import ENCODERS, RESNETS, get_encoder
 from gv.net import HeatmapNet, VectorNet
 
 SIZE, SIDE, WIDTH, BATCH = 64, 16, 16, 2
 CHANNELS = {"resnet50v2": (256, 512, 1024, 2048), "hrnetv2_w32": (32, 64, 128, 256), "mobilenetv3_large": (24, 40, 112, 160),
-            "mobilenetv3_small": (16, 24, 48, 96), "resnet18v2": (64, 128, 256, 512), "resnet18v2_half": (32, 64, 128, 256)}
+            "mobilenetv3_small": (16, 24, 48, 96), "resnet18v2": (64, 128, 256, 512), "resnet18v2_half": (32, 64, 128, 256),
+            "resnet18v2_quarter": (16, 32, 64, 128), "hrnetv2_w18_small": (16, 32, 64, 128)}
 SMALL = "resnet18v2_half"
 
 
@@ -36,7 +37,9 @@ def started(net, size=SIZE):
 
 
 def vector_net(encoder=SMALL, landmarks=19, size=SIZE, side=SIDE, **options):
-    return VectorNet(landmarks, size, side, encoder=encoder, **{"width": WIDTH, **options})
+    """A small net; a side of more cells than its map has is asked for by name."""
+    allowed = {"upsample": side > size // options.get("stem_stride", 4)} if side else {}
+    return VectorNet(landmarks, size, side, encoder=encoder, **{"width": WIDTH, **allowed, **options})
 
 
 def gradients_of(net, x, weights):
@@ -108,6 +111,44 @@ def test_the_four_maps_lie_at_strides_4_8_16_32_with_the_declared_channels(encod
         assert [m.shape for m in maps] == [(BATCH, c, size // s, size // s) for c, s in zip(CHANNELS[encoder], (4, 8, 16, 32))]
 
 
+@pytest.mark.parametrize("encoder", RESNETS)
+def test_a_stem_of_stride_2_doubles_every_map_and_takes_the_same_weights(encoder):
+    net, published = get_encoder(encoder, 2), get_encoder(encoder)
+    net.initialize()
+    sides = [SIZE // stride for stride in (2, 4, 8, 16)]
+    assert [m.shape for m in net(pictures())] == [(BATCH, count, side, side) for count, side in zip(CHANNELS[encoder], sides)]
+    assert set(net._collect_params_with_prefix()) == set(published._collect_params_with_prefix())
+
+
+@pytest.mark.parametrize("options, side", [({}, 16), ({"stem_stride": 2}, 32), ({"decoder": "fpn_relu"}, 16),
+                                           ({"decoder": "hrnet"}, 16)])
+def test_the_map_is_the_encoders_finest_unless_more_is_asked_for(options, side):
+    for kind in (HeatmapNet, VectorNet):
+        net = started(kind(19, SIZE, None, encoder=SMALL, width=WIDTH, **options))
+        assert net.heatmaps(pictures()).shape == (BATCH, 19, side, side) and net.decoder.side == side
+        with pytest.raises(InputError, match="upsample=true"):
+            kind(19, SIZE, 2 * side, encoder=SMALL, width=WIDTH, **options)
+
+
+def test_fpn_relu_is_the_linear_decoder_with_batchnorm_and_relu_behind_its_3x3():
+    """Worked out layer by layer in numpy, from the merged map on; the parameters but for the BatchNorm's are the same ones."""
+    plain, relu = (started(HeatmapNet(5, SIZE, encoder=SMALL, width=WIDTH, decoder=name)) for name in ("fpn", "fpn_relu"))
+    extra = set(relu._collect_params_with_prefix()) - set(plain._collect_params_with_prefix())
+    assert extra == {f"decoder.after.0.{part}" for part in ("gamma", "beta", "running_mean", "running_var")}
+    norm, rng = relu.decoder.after[0], np.random.default_rng(0)
+    statistics = {name: rng.uniform(0.5, 2, WIDTH) for name in ("gamma", "beta", "running_mean", "running_var")}
+    for name, values in statistics.items():
+        getattr(norm, name).set_data(mx.nd.array(values))
+    smoothed = []
+    relu.decoder.smooth.register_forward_hook(lambda block, inputs, output: smoothed.append(output.asnumpy()))
+    found = relu.heatmaps(pictures()).asnumpy()
+    gamma, beta, mean, var = (statistics[name].reshape(1, -1, 1, 1) for name in ("gamma", "beta", "running_mean", "running_var"))
+    active = np.maximum(gamma * (smoothed[0] - mean) / np.sqrt(var + norm._kwargs["eps"]) + beta, 0)
+    assert 0.01 < (active == 0).mean() < 0.99
+    weight, bias = relu.decoder.head.weight.data().asnumpy()[:, :, 0, 0], relu.decoder.head.bias.data().asnumpy()
+    np.testing.assert_allclose(found, np.einsum("lc,bcij->blij", weight, active) + bias[:, None, None], atol=1e-6)
+
+
 @pytest.mark.parametrize("encoder", [SMALL, "mobilenetv3_small"])
 def test_size_and_side_may_be_larger(encoder):
     for size, side in ((96, 24), (96, 48), (128, 128)):
@@ -165,7 +206,8 @@ def test_an_encoder_without_published_weights_says_so():
 # Readings of the same net
 
 
-@pytest.mark.parametrize("options", [{}, {"folded": True}, {"decoder": "hrnet"}, {"taps": "raw"}, {"bands": (1,)}])
+@pytest.mark.parametrize("options", [{}, {"folded": True}, {"decoder": "hrnet"}, {"decoder": "fpn_relu"}, {"taps": "raw"},
+                                     {"bands": (1,)}])
 @pytest.mark.parametrize("hybridize", [False, True])
 def test_features_heatmaps_and_vectors_agree_with_the_forward_pass(options, hybridize):
     net, x = started(vector_net(**options)), pictures()
@@ -237,6 +279,11 @@ def test_folded_equals_plain_with_every_encoder(encoder):
     compare_folded(encoder=encoder, side=2 * SIDE)
 
 
+@pytest.mark.parametrize("encoder", RESNETS)
+def test_folded_equals_plain_on_a_finer_map(encoder):
+    compare_folded(encoder=encoder, side=2 * SIDE, stem_stride=2)
+
+
 @pytest.mark.parametrize("bands", [1, 7, (5, 1)])
 def test_folded_equals_plain_with_other_bands_and_unhybridized(bands):
     compare_folded(hybridize=False, bands=bands, alpha=0.3)
@@ -263,6 +310,10 @@ def test_hrnets_own_head(encoder, side):
     ({"decoder": "unet"}, ["unet", "fpn", "hrnet"]),
     ({"taps": "none"}, ["none", "normalised", "raw"]),
     ({"decoder": "hrnet", "folded": True}, ["folded", "decoder=fpn"]),
+    ({"decoder": "fpn_relu", "folded": True}, ["folded", "decoder=fpn"]),
+    ({"side": 32, "upsample": False}, ["side", "32", "16", "stem_stride=2", "upsample=true"]),
+    ({"stem_stride": 3}, ["stem_stride", "3"]),
+    ({"encoder": "mobilenetv3_small", "stem_stride": 2}, ["stem_stride", "mobilenetv3_small"]),
     ({"side": 24}, ["side", "24", "16"]),
     ({"side": 8}, ["side", "8", "16"]),
     ({"side": 48}, ["side", "48"]),

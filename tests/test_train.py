@@ -207,14 +207,15 @@ def mean_shape_error(index, faces, crop):
 
 def test_a_few_faces_are_learnt(tmp_path):
     index = make_index(tmp_path / "index", 6, 1, roll=45)
-    settings = {**STILL, "size": 64, "side": 32, "width": 64, "batch": 2, "epochs": 40, "lr": 2e-3, "curve_every": 40}
+    settings = {**STILL, "size": 64, "stem_stride": 2, "side": 32, "width": 64, "batch": 2, "epochs": 80, "lr": 2e-3,
+                "curve_every": 80}
     run, faces = tiny_run(**settings), read_split(index, "train")
     curve = evaluate.curve_of(run, index, faces, mx.cpu())
     train_tiny(tmp_path / "run", index, settings=settings, curve=curve)
     rows = training.read_log(tmp_path / "run")
     losses = [float(row["loss"]) for row in rows]
-    assert len(losses) == 40 and losses[-1] < losses[0] / 3
-    assert [row["nme_ion"] != "" for row in rows] == [False] * 39 + [True]
+    assert len(losses) == 80 and losses[-1] < losses[0] / 2          # the first is that of predicting nothing
+    assert [row["nme_ion"] != "" for row in rows] == [False] * 79 + [True]
     error, mean_shape = float(rows[-1]["nme_ion"]), mean_shape_error(index, faces, run.crop)
     assert error < mean_shape / 3, (error, mean_shape)
 

@@ -41,7 +41,8 @@ TABLE = Table(
         Claim("an oversized band harms: l = 7 is worse than l = 3 and l = 5", "Section 4.5",
               tuple(beats((name, name), ("l=7", "l=7")) for name in ("l=3", "l=5"))),
     ),
-    notes=(OTHER_ENCODER, "The map has a cell for 4 pixels of the input at every preset, so that a band of l is as many pixels wide as in the paper."),
+    notes=(OTHER_ENCODER,
+           "A cell is 4 pixels of the input at every preset, so that a band of l is as many pixels wide as in the paper."),
 )
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ from gv.core.errors import InputError
 from gv.core.run import get_method
 
 LOG_FILE = "worker.log"
-# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-22, at the preset's
+# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-27, at the preset's
 # size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
 # images/s}
-SPEED = {("gv", "ablate"): 135, ("heatmap", "ablate"): 35, ("heatmap-awing", "ablate"): 35, ("anchorface", "ablate"): 60,
-         ("regression", "ablate"): 75, ("gv", "mini"): 75, ("heatmap", "mini"): 20, ("heatmap-awing", "mini"): 20,
-         ("anchorface", "mini"): 65, ("regression", "mini"): 80,
-         ("gv", "ablate", "hrnetv2_w32"): 17, ("gv", "mini", "hrnetv2_w32"): 6}
+SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
+         ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
+         ("anchorface", "mini"): 12, ("regression", "mini"): 14,
+         ("gv", "ablate", "hrnetv2_w32"): 6, ("gv", "mini", "hrnetv2_w32"): 6}
 START_SECONDS = 6      # of a worker: imports, and building the net
 MEASURE_SECONDS = 30
 LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
