@@ -141,10 +141,10 @@ def test_options_arrive_in_the_runs():
 
 def test_a_dry_run_knows_what_hrnet_costs(tmp_path):
     cells = TABLES["gv-table1"].cells
-    for preset in ("ablate", "mini"):
+    for preset, times in (("ablate", 2), ("mini", 5)):       # W32 itself at mini, a small HRNet at ablate
         jobs = [make_job(cells[row, "ion/full"].source, 0, place(tmp_path, preset)) for row in ("GV(ResNet50)", "GV(HRNet)")]
         ours, hrnet = (scheduling.estimate(job, place(tmp_path, preset), {}) for job in jobs)
-        assert 5 * ours < hrnet < 24 * 3600
+        assert times * ours < hrnet < 24 * 3600
 
 
 # --- what is drawn from records ----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from queue import Queue
 from tqdm import tqdm
 
 from experiments.harness import datasets
-from experiments.harness.grid import Measure, Train
+from experiments.harness.grid import At, Measure, Train
 from experiments.harness.jobs import METHODS
 from gv.core.errors import InputError
 from gv.core.run import get_method
@@ -23,7 +23,7 @@ LOG_FILE = "worker.log"
 SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
          ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
          ("anchorface", "mini"): 12, ("regression", "mini"): 14,
-         ("gv", "ablate", "hrnetv2_w32"): 6, ("gv", "mini", "hrnetv2_w32"): 6}
+         ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6}
 START_SECONDS = 6      # of a worker: imports, and building the net
 MEASURE_SECONDS = 30
 LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
@@ -59,6 +59,7 @@ def estimate(job, place, known):
     rate = known.get(_like({"method": method, "config": job.identity["config"]}))
     if rate is None:
         named = dict(job.source.options).get("encoder")
+        named = named.at(place.preset) if isinstance(named, At) else named
         rate = SPEED.get((method, place.preset, named) if named else (method, place.preset))
     return START_SECONDS + job.images / rate if rate else (START_SECONDS if place.preset == "smoke" else None)
 
