@@ -6,7 +6,7 @@ map (K channels, grid, grid) lies in memory. Points are in crop pixels; the cent
 
 import numpy as np
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 GRIDS = ("edges", "centres")
 
@@ -19,8 +19,7 @@ def anchor_points(size, area=56.0, grid=7, where="edges"):
     """
     if grid < 1 or area < 0:
         raise InputError("grid, area", f"{grid}, {area:g}", "a grid of at least 1, an area of 0 pixels or more")
-    if where not in GRIDS:
-        raise InputError("grid_points", f'"{where}"', f"one of {', '.join(GRIDS)}")
+    one_of("grid_points", where, GRIDS)
     if where == "centres":
         line = ((np.arange(grid) + 0.5) / grid - 0.5) * area
     else:

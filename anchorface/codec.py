@@ -7,7 +7,7 @@ confidences keep the order of the heads' maps, (B, K, 2L, P) and (B, K, P), so t
 from mxnet.gluon import HybridBlock
 
 from anchorface.anchors import as_maps
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 CONFIDENCES = ("near", "printed")
 UNITS = ("share", "pixels")
@@ -15,16 +15,9 @@ AGGREGATES = ("weighted", "argmax", "mean", "mean_confident")
 TINY = 1e-30     # lost in any confidence that float32 can tell from 0; keeps the weights' sum above it
 
 
-def check_choice(name, value, choices):
-    """``value`` if it is among ``choices``; InputError otherwise."""
-    if value not in choices:
-        raise InputError(name, f'"{value}"', f"one of {', '.join(choices)}")
-    return value
-
-
 def unit_px(units, size):
     """Pixels in one unit: the input's side for "share", 1 for "pixels"."""
-    return float(size) if check_choice("units", units, UNITS) == "share" else 1.0
+    return float(size) if one_of("units", units, UNITS) == "share" else 1.0
 
 
 class AnchorTargets(HybridBlock):
@@ -39,7 +32,7 @@ class AnchorTargets(HybridBlock):
         super().__init__(**kwargs)
         if beta <= 0:
             raise InputError("beta", beta, "more than 0")
-        self.confidence = check_choice("confidence", confidence, CONFIDENCES)
+        self.confidence = one_of("confidence", confidence, CONFIDENCES)
         self.scale = 1 / (beta * 2 * anchors.shape[1] * unit_px(distance_units, size))
         self.offset_unit, self.templates, self.coordinates = unit_px(offset_units, size), templates, 2 * anchors.shape[1]
         self.points = len(anchors) // templates
@@ -73,7 +66,7 @@ class AnchorDecoder(HybridBlock):
         super().__init__(**kwargs)
         if not 0 <= c_th <= 1:
             raise InputError("c_th", c_th, "0 to 1")
-        self.aggregate, self.c_th = check_choice("aggregate", aggregate, AGGREGATES), c_th
+        self.aggregate, self.c_th = one_of("aggregate", aggregate, AGGREGATES), c_th
         self.offset_unit, self.templates, self.landmarks = unit_px(offset_units, size), templates, anchors.shape[1]
         self.count = len(anchors)
         with self.name_scope():

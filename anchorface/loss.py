@@ -2,8 +2,8 @@
 
 from mxnet.gluon import HybridBlock
 
-from anchorface.codec import AnchorTargets, centred_share, check_choice
-from gv.core.errors import InputError
+from anchorface.codec import AnchorTargets, centred_share
+from gv.core.errors import InputError, one_of
 
 WEIGHTS = ("target", "predicted", "predicted_detached")
 ENTROPIES = ("target", "printed")
@@ -28,7 +28,7 @@ class AnchorLoss(HybridBlock):
         super().__init__(**kwargs)
         if lam < 0:
             raise InputError("lam", lam, "0 or more")
-        self.weight, self.entropy = check_choice("weight", weight, WEIGHTS), check_choice("entropy", entropy, ENTROPIES)
+        self.weight, self.entropy = one_of("weight", weight, WEIGHTS), one_of("entropy", entropy, ENTROPIES)
         self.lam = lam
         with self.name_scope():
             self.targets = AnchorTargets(**target)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from anchorface.anchors import GRIDS, anchor_points, place
-from anchorface.codec import AGGREGATES, CONFIDENCES, UNITS, AnchorDecoder, RegressionDecoder, check_choice
+from anchorface.codec import AGGREGATES, CONFIDENCES, UNITS, AnchorDecoder, RegressionDecoder
 from anchorface.diagnostics import AnchorDiagnostics
 from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
 from anchorface.net import FEATURES, AnchorNet, RegressionNet
 from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
 from anchorface.shufflenet import stem_stride
 from anchorface.templates import make_templates, read_mean_face
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.method import Method
 
 DESIGNS = ("kmeans", "hand")
@@ -20,7 +20,7 @@ DESIGNS = ("kmeans", "hand")
 
 def _check(options, choices):
     for name, values in choices.items():
-        check_choice(name, getattr(options, name), values)
+        one_of(name, getattr(options, name), values)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from anchorface.codec import check_choice
 from anchorface.shufflenet import ShuffleNetEncoder, map_side
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 FEATURES = ("pool", "flatten")
 HEAD_SPREAD = 1e-3      # ASSUMED: of the heads' first weights, so that training begins at the anchors themselves
@@ -77,7 +76,7 @@ class RegressionNet(HybridBlock):
 
     def __init__(self, landmarks, size, features="pool", conv5=False, stem=4, multiplier=1.0, **kwargs):
         super().__init__(**kwargs)
-        check_choice("features", features, FEATURES)
+        one_of("features", features, FEATURES)
         cells = map_side(size, stem) ** 2 if features == "flatten" else 1
         with self.name_scope():
             self.encoder = ShuffleNetEncoder(conv5, stem, multiplier)

@@ -34,6 +34,7 @@ from data_prep.aflw_release import LANDMARKS, read_release
 from data_prep.aflw_sqlite import join, read_database
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.report import Report
+from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
 from gv.core.geometry import tight_box
@@ -223,4 +224,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import command, duplicates
+from data_prep import duplicates
 from data_prep.check_flip import flip_offences
 from data_prep.pack import FARTHEST
 from data_prep.pictures import check_picture
-from gv.core import geometry, metrics
+from gv.core import exits, geometry, metrics
 from gv.core.errors import InputError
 from gv.core.faces import INDEX_FILE, Face, face_from_line, face_to_line, read_index
 from gv.core.layouts import get_layout
@@ -320,4 +320,4 @@ def _has_area(box):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import os
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 
 from gv.core import draw, geometry
 from gv.core.errors import InputError
+from gv.core.files import write_text
 
 SAMPLES, SEED = 12, 0  # faces drawn of every split, drawn by lot
 MOST_OFFENDERS = 100  # drawn of one check; the rest are named
@@ -41,9 +41,7 @@ def write_page(path, found):
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
             f'<body><h1>Data check</h1>\n<p class="note">Landmarks in green, the box in blue.</p>\n{"".join(parts)}'
             f'</body></html>\n')
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-    os.replace(temporary, path)
+    write_text(path, page.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _index_part(index, subjects, checks):

@@ -33,8 +33,10 @@ from tqdm import tqdm
 from data_prep import command, sandbox
 from data_prep.points_files import LARGEST
 from data_prep.report import Report
+from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
+from gv.core.files import replacing
 from gv.core.geometry import tight_box
 
 LANDMARKS = 29
@@ -152,10 +154,8 @@ def write_picture(path, picture):
         there = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if there is not None and np.array_equal(there, picture):
             return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(cv2.imencode(".png", np.ascontiguousarray(picture))[1].tobytes())
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", np.ascontiguousarray(picture))[1].tobytes())
 
 
 def read_tree(root, boxes="provided", out=None):
@@ -199,4 +199,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

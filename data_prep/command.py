@@ -3,14 +3,11 @@
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 from data_prep import pack
 from gv.core.errors import InputError
 from gv.core.faces import write_index
-
-BAD_INPUT = 2
 
 
 def parser(module, description, example_root):
@@ -40,20 +37,6 @@ def parse(options, arguments=None):
     if args.out and os.path.exists(args.out) and not os.path.isdir(args.out):
         raise InputError("--out", f"{args.out} is a file", "a folder, or a name not yet taken")
     return args
-
-
-def run(main):
-    """Run ``main()``; returns the exit code: 0, or 2 with one line on stderr for bad input."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
-    try:
-        main()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
-    except OSError as error:
-        print(InputError(error.filename or "a file", error.strerror or error), file=sys.stderr)
-        return BAD_INPUT
-    return 0
 
 
 def write_set(args, report, splits, folder, *, layout, box_source, normaliser, extra=None):

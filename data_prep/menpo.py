@@ -38,6 +38,7 @@ from data_prep import command
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.points_files import LARGEST, NUMBER, coordinates, read_pts
 from data_prep.report import Report
+from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
 from gv.core.geometry import tight_box
@@ -247,4 +248,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

@@ -18,7 +18,6 @@ import math
 import os
 import re
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from tqdm import tqdm
 from data_prep.pictures import check_picture
 from gv.core import geometry
 from gv.core.errors import InputError
+from gv.core.files import replacing
 
 # Gaussian Vector, Section 4.3: box + 25 % (WFLW), turned by 30 degrees, scaled from 75 to 125 %;
 # AnchorFace: shifted by 10 % (ASSUMED: docs/readings.md)
@@ -45,7 +45,7 @@ QUALITY = 90  # of JPEG; 95 takes 20 % longer to decode and 40 % more space for 
 MULTIPLE = 12
 FARTHEST = 1e6  # pixels: no picture is as large (a JPEG's side is at most 65,535)
 FOLDER, VERSION = "packed", 1
-OURS = re.compile(r".+-[0-9a-f]{16}\.jpg|\..+-[0-9a-f]{16}\.jpg\.tmp[\d-]+")
+OURS = re.compile(r".+-[0-9a-f]{16}\.jpg|\..+-[0-9a-f]{16}\.jpg\.[\d-]+\.part")
 LONGEST_STEM = 50  # characters of the source's name that are kept: at most 200 bytes, of the 255 that a name may have
 
 
@@ -184,10 +184,8 @@ def _is_whole(path):
 
 
 def _write(path, picture):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}-{threading.get_ident()}")
-    temporary.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
 
 
 def _recount(report, lost, found):

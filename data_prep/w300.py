@@ -24,6 +24,7 @@ from data_prep import command, sandbox
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.points_files import LARGEST, read_pts
 from data_prep.report import Report
+from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
 from gv.core.geometry import tight_box
@@ -170,4 +171,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from data_prep import command
 from data_prep.pictures import check_picture
 from data_prep.report import Report
+from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
 from gv.core.geometry import tight_box
@@ -181,4 +182,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

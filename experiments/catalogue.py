@@ -7,7 +7,6 @@
 import os
 import sys
 
-from data_prep.command import run as run_main
 from experiments.anchorface_tables import (
     cost,
     fig3_anchors,
@@ -44,7 +43,8 @@ from experiments.gv_tables import (
 from experiments.harness import scheduling
 from experiments.harness.command import PRESETS, parser, run_tables
 from experiments.harness.jobs import Place, collect, unique
-from gv.core.errors import InputError
+from gv.core.errors import one_of
+from gv.core.exits import run as run_main
 
 MODULES = (
     table1_300w, table2_cofw, table3_wflw, table4_jd, table5_ablation, table6_beyond_box, table7_theta,
@@ -57,9 +57,7 @@ TABLES = {module.TABLE.key: module.TABLE for module in MODULES}
 
 def get_table(key):
     """The ``Table`` of a key; InputError that lists the keys where there is none."""
-    if key not in TABLES:
-        raise InputError("table", f'"{key}"', f"one of {', '.join(TABLES)}")
-    return TABLES[key]
+    return TABLES[one_of("table", key, TABLES)]
 
 
 def time_of(table, preset):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.command import run as run_command
 from gv.core.errors import InputError
+from gv.core.exits import run as run_command
 
 FACES, SEED = 1800, 7                   # of all splits together
 FEWEST_FACES = 60
@@ -124,7 +124,8 @@ def write_report(out, started):
     from gv.core import evaluate, metrics
     from gv.core.data import FaceDataset
     from gv.core.faces import read_index, read_split
-    from gv.core.run import build_net, load_run, write_json
+    from gv.core.files import write_json, write_text
+    from gv.core.run import build_net, load_run
     from gv.core.train import read_log
     from gv.methods import METHODS
     run, sidecar, arrays = load_run(METHODS, out / "gv")
@@ -160,9 +161,7 @@ def write_report(out, started):
         vectors=_vector_figure(net, run, common, int(np.argsort(ours)[len(ours) // 2])), landmark=LANDMARK_NAME,
         splits={name: len(data) for name, data in sets.items()}, bands=run.method.options.bands,
         beyond=100 * report["common"]["readings"]["beyond_box"]["nme_ion"])
-    temporary = out / ".report.html.tmp"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(out / "report.html")
+    write_text(out / "report.html", page)
     best = {row["name"]: row["nme"] for row in rows if row["split"] == "common"}
     write_json(out / "demo.json", {"nme_ion": best["Gaussian Vector"] / 100,
                                    "nme_ion_mean_shape": best["mean shape in the box"] / 100,

@@ -14,8 +14,8 @@ import sys
 
 import numpy as np
 
-from data_prep.command import run
 from gv.core.errors import InputError
+from gv.core.exits import run
 
 COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
 TICKS = ((1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 100), [n / 2 for n in range(2, 41)], [n / 10 for n in range(10, 201)])

@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.command import run as run_main
 from experiments import catalogue
 from experiments.harness import records, running
 from experiments.harness.code_hash import ROOT
@@ -32,6 +31,7 @@ from experiments.harness.command import RECORDS
 from experiments.harness.jobs import Job, Place, make_job
 from experiments.report.by_preset import find_groups
 from gv.core.errors import InputError
+from gv.core.exits import run as run_main
 
 SMOKE = "smoke"
 COMMIT = re.compile(r"[0-9a-f]{7,40}")

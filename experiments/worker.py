@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 
-from experiments.harness.datasets import lock
+from gv.core.files import lock
 
+LOCK_FILE = ".lock"       # the folder itself is the training's to lock
 PARENT_SECONDS = 1.0     # between looks at whether the parent is still there
 
 
@@ -101,7 +102,7 @@ def main(arguments=None):
         return found[0]
 
     try:
-        with lock(job().folder):
+        with lock(job().folder, LOCK_FILE):
             todo = job()     # again: another process may have finished it while this one waited
             if not todo.finished():
                 (run_train if isinstance(todo.source, Train) else run_measure)(todo, place, args.devices, args.beside)

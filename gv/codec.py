@@ -6,7 +6,7 @@ B images, L landmarks, side = h = w cells. Points are (B, L, 2) in crop pixels; 
 
 from mxnet.gluon import HybridBlock
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 LABELS = ("gaussian", "printed")
 ROUNDINGS = ("nearest", "exact")
@@ -22,12 +22,6 @@ def to_cells(points_px, stride):
 def to_pixels(points_cell, stride):
     """Heatmap cells to crop pixels."""
     return (points_cell + 0.5) * stride - 0.5
-
-
-def _choice(name, value, choices):
-    if value not in choices:
-        raise InputError(name, f'"{value}"', f"one of {', '.join(choices)}")
-    return value
 
 
 def _peaked(F, distance, exponent, sigma, theta, rounding):
@@ -51,7 +45,7 @@ class VectorLabel(HybridBlock):
         if sigma <= 0 or theta < 0:
             raise InputError("sigma, theta", f"{sigma}, {theta}", "sigma > 0 and theta >= 0")
         self.side, self.stride, self.sigma, self.theta = side, stride, sigma, theta
-        self.label, self.rounding = _choice("label", label, LABELS), _choice("rounding", rounding, ROUNDINGS)
+        self.label, self.rounding = one_of("label", label, LABELS), one_of("rounding", rounding, ROUNDINGS)
 
     def hybrid_forward(self, F, points_px):
         cells = to_cells(points_px, self.stride)
@@ -73,7 +67,7 @@ class HeatmapLabel(HybridBlock):
         if sigma <= 0 or theta < 0:
             raise InputError("sigma, theta", f"{sigma}, {theta}", "sigma > 0 and theta >= 0")
         self.side, self.stride, self.sigma, self.theta = side, stride, sigma, theta
-        self.rounding = _choice("rounding", rounding, ROUNDINGS)
+        self.rounding = one_of("rounding", rounding, ROUNDINGS)
 
     def hybrid_forward(self, F, points_px):
         cells = to_cells(points_px, self.stride)
@@ -113,7 +107,7 @@ class VectorDecoder(HybridBlock):
         super().__init__(**kwargs)
         if tau <= 0 or sigma_bbs <= 0 or not 0 < epsilon < tau:
             raise InputError("tau, sigma_bbs, epsilon", f"{tau}, {sigma_bbs}, {epsilon}", "all > 0 and epsilon < tau")
-        self.side, self.stride, self.shift = side, stride, _choice("shift", shift, SHIFTS)
+        self.side, self.stride, self.shift = side, stride, one_of("shift", shift, SHIFTS)
         self.beyond_box, self.tau, self.sigma_bbs, self.epsilon = beyond_box, tau, sigma_bbs, epsilon
 
     def _locate(self, F, vector):
@@ -135,7 +129,7 @@ class HeatmapDecoder(HybridBlock):
 
     def __init__(self, side, stride, shift="quarter", **kwargs):
         super().__init__(**kwargs)
-        self.side, self.stride, self.shift = side, stride, _choice("shift", shift, SHIFTS)
+        self.side, self.stride, self.shift = side, stride, one_of("shift", shift, SHIFTS)
 
     def hybrid_forward(self, F, heatmap):
         flat = F.argmax(F.reshape(heatmap, (0, 0, -1)), axis=2)

@@ -8,7 +8,7 @@ from mxnet.gluon import HybridBlock, nn
 from mxnet.gluon.model_zoo import vision
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, ResNetV2
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 
 class StagedEncoder(HybridBlock):
@@ -134,8 +134,7 @@ def get_encoder(name, stem_stride=4):
 
     stem_stride: of its finest map: 4, or, of a ResNetV2, 2.
     """
-    if name not in ENCODERS:
-        raise InputError("encoder", f'"{name}"', f"one of {', '.join(ENCODERS)}")
+    one_of("encoder", name, ENCODERS)
     if stem_stride not in STEM_STRIDES or (stem_stride != 4 and name not in RESNETS):
         raise InputError("stem_stride", f"{stem_stride} with encoder {name}", "4, or 2 with a ResNetV2")
     return ENCODERS[name](stem_stride) if name in RESNETS else ENCODERS[name]()

@@ -4,11 +4,12 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock
 
 from gv.bpm import BandPooling
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.encoders import STEM_STRIDES, get_encoder
 from gv.fpn import FPN, HRNetHead
 
 DECODERS = ("fpn", "fpn_relu", "hrnet")
+TAPS = ("normalised", "raw")
 LINEAR = ("fpn",)       # those that can be folded
 
 
@@ -31,12 +32,10 @@ class HeatmapNet(HybridBlock):
     def __init__(self, landmarks, size, side=None, encoder="resnet50v2", decoder="fpn", width=256, taps="normalised",
                  stem_stride=4, upsample=False, **kwargs):
         super().__init__(**kwargs)
-        if decoder not in DECODERS:
-            raise InputError("decoder", f'"{decoder}"', f"one of {', '.join(DECODERS)}")
+        one_of("decoder", decoder, DECODERS)
         native = native_side(size, stem_stride)
         side = native if side is None else side
-        if taps not in ("normalised", "raw"):
-            raise InputError("taps", f'"{taps}"', "normalised or raw")
+        one_of("taps", taps, TAPS)
         with self.name_scope():
             self.encoder = get_encoder(encoder, stem_stride)
             if decoder == "hrnet":

@@ -228,7 +228,7 @@ def test_cleaning_removes_only_what_packing_left(three):
     root, faces = three
     folder = root.parent / "index"
     old, new = packed(faces, root), packed(faces, root, 64)
-    half = folder / f"{old[0].image}.tmp12-34"
+    half = folder / f"{old[0].image}.12-34.part"
     half = half.with_name(f".{half.name}")
     half.write_bytes(b"")
     (folder / "packed" / "notes.jpg").write_bytes(b"mine")

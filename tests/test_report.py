@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.command import run as run_main
 from experiments.harness import claims, records, running
 from experiments.harness.claims import Claim, at_least, beats, beats_printed, same
 from experiments.harness.grid import Cell, Figure, Measure, Table, Train, View
@@ -20,6 +19,7 @@ from experiments.harness.jobs import Place, make_job
 from experiments.report import html_page as command
 from experiments.report import markdown_page, runs
 from experiments.report.gather import gather
+from gv.core.exits import run as run_main
 from gv.core.faces import write_index
 
 VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}

@@ -44,7 +44,7 @@ def child(folder, data, devices, resume=False, save_seconds=0.0, kill=None):
     def die():
         os.kill(os.getpid(), signal.SIGKILL)
 
-    step, write, save = training.Optimiser.step, checkpoint._write, mx.nd.save
+    step, write, save = training.Optimiser.step, checkpoint.write_json, mx.nd.save
 
     def killing_step(self, rate, images):
         last = reached("step")
@@ -60,14 +60,14 @@ def child(folder, data, devices, resume=False, save_seconds=0.0, kill=None):
             os.truncate(name, os.path.getsize(name) // 2)
             die()
 
-    def killing_write(path, how):
+    def killing_write(path, values, **options):
         if path.name == checkpoint.SIDECAR and reached("sidecar"):
             die()
-        write(path, how)
+        write(path, values, **options)
         if path.name == checkpoint.SIDECAR and reached("clean-up"):
             die()
 
-    training.Optimiser.step, mx.nd.save, checkpoint._write = killing_step, killing_save, killing_write
+    training.Optimiser.step, mx.nd.save, checkpoint.write_json = killing_step, killing_save, killing_write
     index = read_index(data)
     from helpers import tiny_run
     curve = evaluate.curve_of(tiny_run(**SETTINGS), index, read_split(index, "common"), mx.cpu())

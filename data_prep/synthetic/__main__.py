@@ -4,10 +4,10 @@ import argparse
 import json
 import sys
 
-from data_prep import command
 from data_prep.synthetic.sets import SETS, generate
 from data_prep.synthetic.sheet import write_sheet
-from gv.core.errors import InputError
+from gv.core import exits
+from gv.core.errors import InputError, one_of
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,8 +28,7 @@ def main(arguments=None):
     options.add_argument("--sheet", help="write a contact sheet of the set to this picture instead")
     options.add_argument("--json", action="store_true", help="print what was written as JSON, and nothing else, on stdout")
     args = options.parse_args(arguments)
-    if args.like not in SETS:
-        raise InputError("--like", f'no data set "{args.like}"', f"one of {', '.join(SETS)}")
+    one_of("--like", args.like, SETS, "no data set")
     if args.sheet:
         write_sheet(args.like, args.seed, args.sheet)
         written = {"sheet": args.sheet}
@@ -49,4 +48,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    sys.exit(exits.run(main))

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.synthetic.picture import Options, draw_sample
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.faces import Face, face_from_line, face_to_line, write_index
 
 VERSION = 1                                       # of the difficulty options and of the generator: a change of bytes raises it
@@ -133,8 +133,7 @@ def generate(like, size, seed, out, workers=1):
 
     Interrupted, it goes on where it was when called again with the same arguments.
     """
-    if like not in SETS:
-        raise InputError("--like", f'no data set "{like}"', f"one of {', '.join(SETS)}")
+    one_of("--like", like, SETS, "no data set")
     if size < SMALLEST:
         raise InputError("--size", size, f"at least {SMALLEST}, so that no split is empty")
     if seed < 0:

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.synthetic.picture import draw_sample
 from data_prep.synthetic.sets import SETS, SIDE, VERSION
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.layouts import get_layout
 
 SEEN, HIDDEN, LINE = (0, 230, 255), (60, 60, 255), (0, 190, 0)       # BGR
@@ -25,8 +25,7 @@ def draw(image, points, visible, layout):
 
 def write_sheet(like, seed, path, rows=6, columns=8):
     """Write a sheet of the pictures that a set of this seed begins its splits with; one half has the landmarks drawn."""
-    if like not in SETS:
-        raise InputError("--like", f'no data set "{like}"', f"one of {', '.join(SETS)}")
+    one_of("--like", like, SETS, "no data set")
     path = Path(path)
     if path.suffix.lower() not in (".png", ".jpg") or not path.parent.is_dir():
         raise InputError(path, "cannot be written", "a .png or .jpg in a folder that exists")

@@ -18,10 +18,10 @@ from anchorface.anchors import anchor_points, place
 from anchorface.methods import AnchorOptions
 from anchorface.presets import ANCHOR_PRESETS
 from anchorface.templates import buckets, make_templates
-from data_prep.command import run
 from data_prep.synthetic.landmarks import mean_landmarks
 from gv.core.config import fill
 from gv.core.errors import InputError
+from gv.core.exits import run
 from gv.core.geometry import similarity_about, transform_points
 
 SIZE = ANCHOR_PRESETS["paper"]["size"]

@@ -8,7 +8,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from data_prep.command import run as run_main
 from experiments.harness import claims, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
@@ -16,7 +15,8 @@ from experiments.harness.jobs import Place, collect, unique
 from experiments.harness.results import Results, margin_text, table_text
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
-from gv.core.run import write_json
+from gv.core.exits import run as run_main
+from gv.core.files import write_json
 
 PRESETS = ("smoke", "ablate", "mini", "paper")
 RECORDS = "docs/results/records"

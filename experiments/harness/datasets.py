@@ -1,6 +1,5 @@
 """The data an experiment runs on: the user's prepared indexes, or embedded faces made on the spot."""
 
-import fcntl
 import hashlib
 import json
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from data_prep.synthetic.sets import SETS as LIKES
 from data_prep.synthetic.sets import VERSION, counts, generate
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.faces import read_index
+from gv.core.files import lock
 
 # name in experiments -> (--like of the embedded faces, folder below it)
 SETS = {
@@ -22,15 +22,6 @@ EMBEDDED_SIZE = {"smoke": 60, "ablate": 5000, "mini": 5000}
 EMBEDDED_SEED = 0
 EMBEDDED = "embedded"
 PICTURES_A_PROCESS = 500     # at least, of a set that is made: what a process takes to start is lost below that
-LOCK_FILE = ".lock"
-
-
-def lock(folder):
-    """An open file that locks a folder until it is closed or this process ends; waits for another that has it."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    held = open(Path(folder, LOCK_FILE), "w", encoding="utf-8")  # kept open: the lock is the process's
-    fcntl.flock(held, fcntl.LOCK_EX)
-    return held
 
 
 def embedded_size(like, preset):
@@ -70,9 +61,7 @@ def _split_digest(path):
 
 def find(name, preset, data, out):
     """The ``DataSet`` of a name. data: the folder of the user's prepared indexes, or None for embedded faces below ``out``."""
-    if name not in SETS:
-        raise InputError("data set", f'"{name}"', f"one of {', '.join(SETS)}")
-    like, part = SETS[name]
+    like, part = SETS[one_of("data set", name, SETS)]
     if data is None:
         size = embedded_size(like, preset)
         made = LIKES[like][1][part]

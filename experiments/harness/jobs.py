@@ -1,6 +1,5 @@
 """Jobs: a training or a measurement with every option resolved, the key it is kept under, and what running it gives."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from experiments.harness.grid import At, Measure, Share, Train, Written
 from gv.core import checkpoint
 from gv.core.data import Crop
 from gv.core.errors import InputError
+from gv.core.files import write_text
 from gv.core.run import get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
 
@@ -87,11 +87,7 @@ def write_files(train, out):
     """Write the files that a training's options name, where they are missing."""
     for _, value in train.options:
         if isinstance(value, Written) and not _file(value, out).is_file():
-            path = _file(value, out)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_text(value.text(), encoding="utf-8")
-            os.replace(temporary, path)
+            write_text(_file(value, out), value.text())
 
 
 def settings_of(train, preset, seed, out="runs"):

@@ -18,6 +18,7 @@ import numpy as np
 from experiments.harness.code_hash import PACKAGES, ROOT
 from gv.core.errors import InputError
 from gv.core.faces import NOT_JSON
+from gv.core.files import remove_leftovers, write_json
 
 FORMAT = 1
 ERROR_UNIT = 1e-6     # per-image errors are kept as whole multiples of this share of the normaliser
@@ -47,12 +48,8 @@ def unpack_errors(text):
 
 def write(folder, record):
     """Write a record whole or not at all; returns its path."""
-    path = Path(folder, f"{record['key']}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"format": FORMAT, **record}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-    return path
+    remove_leftovers(folder)
+    return write_json(Path(folder, f"{record['key']}.json"), {"format": FORMAT, **record}, sort_keys=True)
 
 
 def read(folder, key):

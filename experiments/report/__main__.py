@@ -2,8 +2,8 @@
 
 import sys
 
-from data_prep.command import run
 from experiments.report.html_page import main
+from gv.core.exits import run
 
 if __name__ == "__main__":
     sys.exit(run(main))

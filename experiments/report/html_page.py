@@ -22,6 +22,7 @@ from experiments.report import markdown_page
 from experiments.report.gather import gather
 from experiments.report.tables import folder_of
 from gv.core.errors import InputError
+from gv.core.files import write_text
 
 LOGS = ("worker.log", "log.csv", "config.json", "metrics.json")
 MARKS = {claims.REPRODUCED: "✓", claims.CONTRADICTED: "✗", claims.UNDECIDED: "?", claims.NOT_RUN: "○"}
@@ -84,10 +85,7 @@ def write_page(report, place, made_by, folder):
     page = environment.get_template("report.html").render(
         **{**report, "earlier": earlier}, marks=MARKS, verdicts=claims.VERDICTS, command=made_by, level=round(100 * claims.LEVEL),
         same=round(100 * claims.SAME))
-    path, temporary = folder / "index.html", folder / ".index.html.tmp"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_text(folder / "index.html", page)
 
 
 def parse(arguments=None):

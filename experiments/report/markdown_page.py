@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.harness import claims
 from experiments.harness.code_hash import ROOT
+from gv.core.files import write_text
 
 EMBEDDED = ("Embedded faces are drawn by this project. They show whether a comparison comes out the same way there, in small; "
             "the numbers say nothing about the papers' data.")
@@ -143,9 +144,4 @@ def text(report, command, folder="docs"):
 
 def write(report, command, path):
     """Write the page whole, and return its path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text(report, command, path.parent), encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_text(path, text(report, command, Path(path).parent))

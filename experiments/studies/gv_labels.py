@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from data_prep.command import run
+from gv.core.exits import run
 from gv.core.faces import read_index, read_split
 
 SIDE, STRIDE, SIGMA = 64, 4, 2.0    # Section 4.3: input 256, output a quarter of it, sigma = 2

@@ -19,9 +19,9 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.command import run
 from gv.core import detector, geometry
 from gv.core.errors import InputError
+from gv.core.exits import run
 from gv.core.faces import read_index, read_split
 
 LARGEST_YAW, RIGHT_OVERLAP = 20.0, 0.5

@@ -15,9 +15,9 @@ import sys
 
 import numpy as np
 
-from data_prep.command import run
 from data_prep.synthetic.landmarks import mean_landmarks
 from gv.core.errors import InputError
+from gv.core.exits import run
 
 SETS = {19: "AFLW", 29: "COFW", 68: "data_300W", 98: "WFLW", 106: "LaPa"}
 BOUND = 5.0                                   # per cent of the face's width that a landmark should be within

@@ -4,15 +4,16 @@
 killed while writing leaves the previous checkpoint as it was.
 """
 
+import errno
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 
 from gv.core.errors import InputError
+from gv.core.files import replacing, write_json
 
 FOLDER, SIDECAR, VERSION = "checkpoint", "sidecar.json", 1
 
@@ -25,13 +26,21 @@ def _digest(path):
     return digest.hexdigest()
 
 
-def _write(path, write):
-    """Write through a temporary name, so that ``path`` is whole or absent."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    write(str(temporary))
-    with open(temporary, "rb") as data:
-        os.fsync(data.fileno())
-    os.replace(temporary, path)
+def _proven(path, values):
+    """SHA-256 of a params file that was just written, after its content has been read back and found to be ``values``.
+
+    MXNet's writer says nothing of a disk that is full or a limit that is reached: the file is only shorter.
+    """
+    try:
+        there = mx.nd.load(str(path))
+        same = set(there) == set(values) and all(
+            there[name].shape == value.shape and np.array_equal(there[name].asnumpy(), value.asnumpy(), equal_nan=True)
+            for name, value in values.items())
+    except (mx.MXNetError, ValueError, OSError):
+        same = False
+    if not same:
+        raise OSError(errno.ENOSPC, "not written whole: the disk is full, or a limit on the size of files is reached", str(path))
+    return _digest(path)
 
 
 def gather(net):
@@ -68,10 +77,10 @@ def save(run, sidecar, weights, optimiser=None):
     for part, values in (("weights", weights), ("optimiser", optimiser)):
         if values is not None:
             path = folder / f"{part}-{sidecar['step']:07d}.params"
-            _write(path, lambda name, values=values: mx.nd.save(name, values))
-            files[part] = {"file": path.name, "sha256": _digest(path)}
-    text = json.dumps({"version": VERSION, **sidecar, "files": files}, indent=1) + "\n"
-    _write(folder / SIDECAR, lambda name: Path(name).write_text(text, encoding="utf-8"))
+            with replacing(path, sync=True) as temporary:
+                mx.nd.save(str(temporary), values)
+                files[part] = {"file": path.name, "sha256": _proven(temporary, values)}
+    write_json(folder / SIDECAR, {"version": VERSION, **sidecar, "files": files}, sync=True)
     kept = {entry["file"] for entry in files.values()} | {SIDECAR}
     for path in folder.iterdir():
         if path.name not in kept:

@@ -1,23 +1,20 @@
 """The sub-commands ``train``, ``eval``, ``predict`` and ``options``, for whatever methods they are given.
 
-Exit codes: 0 done, 2 bad input (one line on stderr), 1 a fault of ours. With ``--json``, stdout holds JSON alone;
-messages and progress go to stderr. Heavy imports wait until the arguments are read, so that ``--threads`` takes effect.
+Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-C and by TERM, 1 a fault of ours. With
+``--json``, stdout holds JSON alone; messages and progress go to stderr. Heavy imports wait until the arguments are read, so that
+``--threads`` takes effect.
 """
 
 import argparse
 import json
 import os
-import sys
 import warnings
 
 from gv import __version__
+from gv.core import exits
 from gv.core.errors import InputError
 
 LOADER_CORES = 1    # left free for the thread that cuts the next batch: OpenMP's waiting threads lose threefold beside it
-
-
-def _say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,22 +104,13 @@ def main(program, method_names, presets, load_methods, argv=None, more=None):
     """
     more = more or {}
     arguments = _parser(program, method_names, presets, more).parse_args(argv)
-    try:
+
+    def go():
         _set_threads(arguments)
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
         from gv.core import commands
         own = more.get(arguments.command)
         report, text = (own[3] if own else getattr(commands, arguments.command))(arguments, load_methods())
         print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
-    except BrokenPipeError:  # the reader of our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except InputError as error:
-        _say(f"{program}: {error}")
-        return 2
-    except OSError as error:
-        _say(f"{program}: {InputError(error.filename or 'a file', error.strerror or error)}")
-        return 2
-    except KeyboardInterrupt:
-        _say(f"{program}: interrupted; train goes on with --resume")
-        return 130
-    return 0
+
+    return exits.run(go, program)

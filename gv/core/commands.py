@@ -15,9 +15,10 @@ from gv.core.data import FaceDataset, choose_faces, read_picture
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.faces import read_index, read_split
+from gv.core.files import write_json
 from gv.core.layouts import get_layout
 from gv.core.predict import Predictor, check_box
-from gv.core.run import CONFIG_FILE, build_net, load_run, plan, write_json
+from gv.core.run import build_net, load_run, plan, refuse_other, stored_config
 
 METRICS_FILE = "metrics.json"
 
@@ -28,27 +29,6 @@ def _check_pictures(index, faces):
         path = os.path.join(str(index.folder), face.image)
         if not os.path.isfile(path) or not cv2.haveImageReader(path):
             read_picture(path)  # says which of the two, or that a header OpenCV does not announce can be read after all
-
-
-def _stored_config(out, run):
-    """The detector map of a run to be resumed; InputError where it was made with other options."""
-    try:
-        stored = json.loads((out / CONFIG_FILE).read_text(encoding="utf-8"))
-        wanted = json.loads(json.dumps(run.config()))
-        mapping = stored["crop"].pop("detector", None)
-        wanted["crop"].pop("detector")
-        for part in wanted:
-            if stored[part] != wanted[part]:
-                old, new = stored[part], wanted[part]
-                if not isinstance(new, dict):
-                    old, new = {part: old}, {part: new}
-                what = ", ".join(f"{name} = {old.get(name)}, now {new[name]}" for name in new if new[name] != old.get(name))
-                raise InputError(out / CONFIG_FILE, f"the run was made with {what}", "the same options",
-                                 "repeat them, or choose another --out")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(out / CONFIG_FILE, f"cannot be resumed ({type(error).__name__}: {error})", "a run's config.json",
-                         "choose another --out") from None
-    return tuple(mapping) if mapping else None
 
 
 def train(arguments, methods):
@@ -66,8 +46,9 @@ def train(arguments, methods):
     faces = choose_faces(faces, run.training.faces)
     curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
     _check_pictures(index, faces + curve_faces)
-    if (out / CONFIG_FILE).is_file():
-        run = run.with_detector(_stored_config(out, run))
+    stored, where = stored_config(out)
+    if where:
+        run = run.with_detector(refuse_other(stored, run, where))
     elif run.training.detector_faces:
         dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
         run = run.with_detector(detector.fit_detector(dataset, run.training.detector_faces))

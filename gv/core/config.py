@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 SCHEDULES = ("step", "cosine")
 BATCHNORMS = ("train", "frozen")
@@ -43,8 +43,7 @@ class Training:
 
     def __post_init__(self):
         for name, choices in (("schedule", SCHEDULES), ("batchnorm", BATCHNORMS)):
-            if getattr(self, name) not in choices:
-                raise InputError(name, f'"{getattr(self, name)}"', f"one of {', '.join(choices)}")
+            one_of(name, getattr(self, name), choices)
         for name in ("epochs", "batch", "curve_every"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "at least 1")

@@ -9,13 +9,16 @@ import numpy as np
 from mxnet import gluon
 
 from gv.core import geometry, transforms
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.layouts import get_layout
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # the usual figures for RGB in [0, 1]
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 # (3, 256): what each value of each channel becomes; looking it up takes half the time of working it out for every pixel
 INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] / 255 - IMAGENET_MEAN) / IMAGENET_STD).T)
+
+
+BOXES, SQUARES = ("index", "landmarks"), ("extend", "stretch")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class Crop:
     boxes: str = "index"
 
     def __post_init__(self):
-        if self.boxes not in ("index", "landmarks"):
-            raise InputError("boxes", f'"{self.boxes}"', "index or landmarks")
-        if self.square not in ("extend", "stretch"):
-            raise InputError("square", f'"{self.square}"', "extend or stretch")
+        one_of("boxes", self.boxes, BOXES)
+        one_of("square", self.square, SQUARES)
         if self.size < 32 or self.size % 16:
             raise InputError("size", self.size, "a multiple of 16, at least 32")
 

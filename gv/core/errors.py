@@ -16,3 +16,11 @@ class InputError(Exception):
         if mend:
             parts.append(self.mend)
         super().__init__(" ".join("; ".join(parts).split()))
+
+
+def one_of(where, found, choices, what=""):
+    """``found`` if it is among ``choices``; InputError that lists them otherwise. what: the kind of thing, before its name."""
+    if found not in choices:
+        named = f'"{found}"' if isinstance(found, str) else repr(found)
+        raise InputError(where, f"{what} {named}".strip(), f"one of {', '.join(map(str, choices)) or '(none)'}")
+    return found

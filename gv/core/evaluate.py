@@ -1,13 +1,13 @@
 """Errors of a net on a split: one forward pass, read by as many decoders as asked."""
 
 import csv
-import os
 
 import mxnet as mx
 import numpy as np
 
 from gv.core import geometry, metrics
 from gv.core.data import FaceDataset, to_input
+from gv.core.files import replacing
 from gv.core.layouts import get_layout
 from gv.core.method import as_list
 
@@ -59,12 +59,10 @@ def face_errors(predicted, faces, normaliser, layout):
 
 def write_errors(path, faces, errors):
     """A CSV row an image: its name and its NME under each decoder. errors: {column: (N,)}. Whole or not at all."""
-    temporary = f"{path}.tmp"
-    with open(temporary, "w", newline="", encoding="utf-8") as out:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["image", *errors])
         writer.writerows([face.image, *(f"{column[i]:.8f}" for column in errors.values())] for i, face in enumerate(faces))
-    os.replace(temporary, path)
 
 
 def summarise(batches):

@@ -6,13 +6,13 @@ An index is a folder with ``index.json`` (what the set is) and one JSON Lines fi
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
+from gv.core.files import remove_leftovers, write_text
 
 INDEX_FILE = "index.json"
 INDEX_VERSION = 1
@@ -114,12 +114,6 @@ def face_from_line(line, where):
     return face
 
 
-def _replace(path, text):
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def write_index(folder, splits, *, layout, source, box_source, normaliser, provenance, official=None, found=None, extra=None):
     """Write an index whole or not at all: each split in one step, ``index.json`` last.
 
@@ -130,15 +124,15 @@ def write_index(folder, splits, *, layout, source, box_source, normaliser, prove
         for face in faces:
             if len(face.points) != layout:
                 raise InputError(f"{name}: {face.image}", f"{len(face.points)} landmarks", f"{layout}")
-    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     for name, faces in splits.items():
-        _replace(folder / f"{name}.jsonl", "".join(face_to_line(face) + "\n" for face in faces))
+        write_text(folder / f"{name}.jsonl", "".join(face_to_line(face) + "\n" for face in faces))
     header = {
         "version": INDEX_VERSION, "layout": layout, "source": source, "box_source": box_source, "normaliser": normaliser,
         "provenance": provenance, "official": official or {}, "found": found or {},
         "splits": {name: len(faces) for name, faces in splits.items()}, "extra": extra or {},
     }
-    _replace(folder / INDEX_FILE, json.dumps(header, indent=2) + "\n")
+    write_text(folder / INDEX_FILE, json.dumps(header, indent=2) + "\n")
     return read_index(folder)
 
 
@@ -168,8 +162,7 @@ def read_split(index, split):
     if not isinstance(index, Index):
         index = read_index(index)
     path = index.folder / f"{split}.jsonl"
-    if split not in index.splits or not path.is_file():
-        raise InputError(path, f'no split "{split}"', f"one of {', '.join(sorted(index.splits)) or '(none)'}")
+    one_of(path, split, sorted(name for name in index.splits if (index.folder / f"{name}.jsonl").is_file()), "no split")
     faces = []
     with open(path, "rb") as lines:  # a line that is not UTF-8 is a bad line
         for number, line in enumerate(lines, 1):

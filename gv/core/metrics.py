@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 
 
 def _distance_between(pair_name):
@@ -89,8 +89,7 @@ def normaliser(name, points, layout, boxes=None):
     name: a key of ``NORMALISERS``. points: true landmarks (N, L, 2). layout: their ``Layout``.
     boxes: (N, 4) face boxes [x0, y0, x1, y1] in the same unit, read by "box" only.
     """
-    if name not in NORMALISERS:
-        raise InputError("normaliser", f'no normaliser "{name}"', f"one of {', '.join(NORMALISERS)}")
+    one_of("normaliser", name, NORMALISERS, "no normaliser")
     points = _finite(points, "points", (None, layout.size, 2), f"(N, {layout.size}, 2), the landmarks of {layout.name}")
     lengths = NORMALISERS[name](points, layout, boxes)
     return _positive(lengths, f'normaliser "{name}"', (len(points),), "(N,)")

@@ -1,7 +1,6 @@
 """A run: what a net was trained with, on disk as ``config.json`` and ready to be built again."""
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from gv.core import checkpoint
 from gv.core.config import Training, fill, fill_parts, jsonable
 from gv.core.data import Crop
-from gv.core.errors import InputError
+from gv.core.errors import InputError, one_of
 from gv.core.transforms import Augment
 
 CONFIG_FILE = "config.json"
@@ -39,16 +38,13 @@ class Run:
 
 def get_method(methods, name):
     """The method class of a name; InputError lists the names."""
-    if name not in methods:
-        raise InputError("--method", f'"{name}"', f"one of {', '.join(methods)}")
-    return methods[name]
+    return methods[one_of("--method", name, methods)]
 
 
 def plan(methods, name, preset, settings, landmarks, source=""):
     """A Run from a preset and {option: value} settings on top of it. source: the index's, for the method's own crop policy."""
     method = get_method(methods, name)
-    if preset not in method.PRESETS:
-        raise InputError("--preset", f'"{preset}"', f"one of {', '.join(method.PRESETS)}")
+    one_of("--preset", preset, method.PRESETS)
     kinds = {"options": method.Options, "crop": Crop, "augment": Augment, "training": Training}
     parts = fill_parts(kinds, {**method.crop_defaults(source), **method.PRESETS[preset], **settings})
     crop = parts["crop"]
@@ -67,12 +63,38 @@ def from_config(methods, config, where):
                          "train again") from None
 
 
-def write_json(path, values):
-    """JSON, whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+def refuse_other(stored, run, where):
+    """InputError where a config, as a run keeps it, has other options than ``run``; returns the map of its cascade's boxes.
+
+    The preset's name is no option, and that map is fitted, not given.
+    """
+    try:
+        stored, wanted = json.loads(json.dumps([stored, run.config()]))
+        mapping = stored["crop"].pop("detector", None)
+        wanted["crop"].pop("detector")
+        for part in (part for part in wanted if part != "preset"):
+            old, new = stored[part], wanted[part]
+            if old != new:
+                old, new = (old, new) if isinstance(new, dict) else ({part: old}, {part: new})
+                what = ", ".join(f"{name} = {old.get(name)}, now {new[name]}" for name in new if new[name] != old.get(name))
+                raise InputError(where, f"the run was made with {what or 'other options'}", "the same options",
+                                 "repeat them, or choose another --out")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(where, f"cannot be resumed ({type(error).__name__}: {error})", "a run's config.json",
+                         "choose another --out") from None
+    return tuple(mapping) if mapping else None
+
+
+def stored_config(folder):
+    """The config that a run's folder keeps, its config.json's or else its checkpoint's, and where it stands; or (None, None)."""
+    path = Path(folder) / CONFIG_FILE
+    if path.is_file():
+        try:
+            return json.loads(path.read_text(encoding="utf-8")), path
+        except ValueError as error:
+            raise InputError(path, f"cannot be resumed ({error})", "a run's config.json", "choose another --out") from None
+    path = Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR
+    return (checkpoint.read_sidecar(folder).get("config"), path) if path.is_file() else (None, None)
 
 
 def load_run(methods, folder):

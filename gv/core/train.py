@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import mxnet as mx
@@ -15,9 +16,11 @@ from tqdm import tqdm
 from gv.core import checkpoint
 from gv.core.data import FaceDataset, split_batch, training_batches
 from gv.core.errors import InputError
+from gv.core.exits import Interrupted, Stop
 from gv.core.faces import faces_digest
+from gv.core.files import lock, remove_leftovers, replacing, write_json
 from gv.core.method import as_list
-from gv.core.run import CONFIG_FILE, read_arrays, write_json
+from gv.core.run import CONFIG_FILE, read_arrays, refuse_other
 
 LOG_FILE = "log.csv"
 SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
@@ -107,13 +110,11 @@ def read_log(folder, step=None):
 
 
 def _write_log(path, rows):
-    temporary = path.with_name(f".{path.name}.tmp")
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with open(temporary, "w", newline="", encoding="utf-8") as out:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 def share_statistics(net, devices):
@@ -130,12 +131,34 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
 
     devices: MXNet contexts; each takes an equal share of every batch. resume: go on from the checkpoint in ``folder``
     if there is one; the result is the same, bit for bit, as without the interruption (at one thread count).
+    Ctrl-C and TERM leave a checkpoint at the next step and raise ``exits.Interrupted``. InputError where another process trains
+    in ``folder``, or its checkpoint is of other options, faces or numbers of devices.
     curve: function of (net, arrays) to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
     stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
 
     BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
     """
-    folder, training = Path(folder), run.training
+    folder = Path(folder)
+    with ExitStack() as held, Stop().listening() as stop:
+        if folder.is_dir():
+            _claim(folder, held)
+        return _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, stop, held)
+
+
+def _claim(folder, held):
+    """Lock a run's folder, made if need be, until ``held`` (an ExitStack) ends."""
+    mine = lock(folder, wait=False)
+    if mine is None:
+        raise InputError(folder, "another process is training here", "a folder of its own for each training",
+                         "wait for it, or choose another --out")
+    held.enter_context(mine)
+
+
+def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, stop, held):
+    """``train``. stop: says whether an end was asked for; held: keeps the folder's lock, once there is a folder."""
+    training, new = run.training, not folder.is_dir()
+    remove_leftovers(folder)
+    remove_leftovers(folder / checkpoint.FOLDER)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop, run.augment, training.seed)
     sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
 
@@ -144,6 +167,10 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
         raise InputError(folder, "the run was made with other training faces", "the same --data and --split",
                          "give those, or choose another --out")
     if sidecar:
+        refuse_other(sidecar.get("config"), run, folder / checkpoint.FOLDER / checkpoint.SIDECAR)
+        if len(sidecar.get("devices") or devices) != len(devices):
+            raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {len(devices)}",
+                             "as many: BatchNorm sees other shares of a batch", "give as many --devices, or choose another --out")
         arrays = read_arrays(sidecar)
     else:
         still = FaceDataset(index.folder, faces, index.layout, run.crop)
@@ -168,7 +195,8 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     steps_an_epoch = math.ceil(len(faces) / training.batch)
     rate = learning_rates(training, steps_an_epoch)
     rows = read_log(folder, step)
-    folder.mkdir(parents=True, exist_ok=True)  # not before every option has been understood
+    if new:
+        _claim(folder, held)  # not before every option has been understood
     write_json(folder / CONFIG_FILE, run.config())
 
     def save():
@@ -198,12 +226,15 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
                 epoch_loss.append(losses)
                 epoch_images += len(images)
                 bar.update(1)
-                if step == stop_after:
+                if step == stop_after or stop.number is not None:
                     break
             _check_finite(epoch_loss, folder, step)
             mx.nd.waitall()  # before BatchNorm's statistics are read: backward passes, which write them, may still be running
             now = time.perf_counter()
             spent, clock = spent + now - clock, now
+            if stop.number is not None and step % steps_an_epoch:
+                save()
+                raise Interrupted(stop.number, f"{step} of {end} steps are kept in {folder}; --resume goes on")
             mean = sum(epoch_loss) / epoch_images
             speed = epoch_images / (now - epoch_start)
             bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
@@ -215,9 +246,11 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
                 clock = time.perf_counter()  # the curve's own time is not training time
             rows.append(row)
             _write_log(folder / LOG_FILE, rows)
-            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS:
+            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS or stop.number is not None:
                 save()
                 last_save = clock = time.perf_counter()
+            if stop.number is not None:
+                raise Interrupted(stop.number, f"{step} of {end} steps are kept in {folder}; --resume goes on")
             if step == stop_after:
                 break
     return net
