@@ -12,12 +12,13 @@ from gv.core.errors import InputError
 from gv.core.faces import INDEX_FILE, Face, face_from_line, face_to_line, read_index, read_split, write_index
 
 HEADER = {"layout": 3, "source": "300W", "box_source": "landmarks", "normaliser": "ion", "provenance": "official"}
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FINITE = st.floats(-1e6, 1e6)                  # of pixels: what is read is within this range
+BOX = st.tuples(FINITE, FINITE, FINITE, FINITE).filter(lambda box: box[0] < box[2] and box[1] < box[3])
 FACES = st.builds(
     Face,
     image=st.text(min_size=1, max_size=30),
     points=npst.arrays(np.float64, (3, 2), elements=FINITE),
-    box=st.none() | st.tuples(FINITE, FINITE, FINITE, FINITE),
+    box=st.none() | BOX,
     visible=npst.arrays(np.uint8, 3, elements=st.integers(0, 1)),
     attributes=st.dictionaries(st.text(max_size=8), st.integers() | FINITE | st.text(max_size=8), max_size=3),
 )
@@ -164,6 +165,10 @@ GOOD = json.loads(face_to_line(face()))
     json.dumps({**GOOD, "box": [0, 0, 1]}),
     json.dumps({**GOOD, "box": [0, 0, 1, float("inf")]}),
     json.dumps({**GOOD, "box": 5}),
+    json.dumps({**GOOD, "box": [0, 0, 0, 1]}),
+    json.dumps({**GOOD, "box": [5, 0, 1, 1]}),
+    json.dumps({**GOOD, "box": [0, 0, 1e20, 1]}),
+    json.dumps({**GOOD, "points": [[1e20, 0], [1, 1], [2, 2]]}),
     json.dumps({**GOOD, "box": [10 ** 400, 0, 1, 1]}),
     json.dumps({**GOOD, "points": [[10 ** 400, 0], [1, 1], [2, 2]]}),
     "[" * 100_000, "\udcff",

@@ -7,6 +7,7 @@ killed while writing leaves the previous checkpoint as it was.
 import errno
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import mxnet as mx
@@ -87,6 +88,39 @@ def save(run, sidecar, weights, optimiser=None):
             path.unlink()
 
 
+def _is_number(value, kinds=(int, float)):
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _is_base_name(name):
+    return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name and "\0" not in name
+
+
+def _wrong(sidecar):
+    """What makes JSON values no sidecar, in words, or ""."""
+    checks = {"step": lambda v: _is_number(v, int), "seconds": _is_number, "start": lambda v: isinstance(v, str),
+              "config": lambda v: isinstance(v, dict), "files": lambda v: isinstance(v, dict) and "weights" in v}
+    for name, holds in checks.items():
+        if name in sidecar and not holds(sidecar[name]) or name == "step" and name not in sidecar:
+            return f'"{name}" is {json.dumps(sidecar.get(name))[:40]}'
+    for part, entry in sidecar["files"].items():
+        if not isinstance(entry, dict) or not _is_base_name(entry.get("file")):
+            return f"the file of {part} is not a base name"
+        if not isinstance(entry.get("sha256"), str):
+            return f"no sha256 of {part}"
+    devices = sidecar.get("devices", [])
+    if not isinstance(devices, list) or not all(isinstance(name, str) for name in devices):
+        return '"devices" is no list of names'
+    fitted = sidecar.get("arrays")
+    if fitted is not None:
+        try:
+            if not all(np.isfinite(np.array(value, np.float64)).all() for value in fitted.values()):
+                return '"arrays" holds what is not finite'
+        except (ValueError, TypeError, AttributeError):
+            return '"arrays" holds what is no array'
+    return ""
+
+
 def read_sidecar(run):
     """The sidecar of a run's checkpoint, or InputError."""
     path = Path(run) / FOLDER / SIDECAR
@@ -96,8 +130,9 @@ def read_sidecar(run):
         sidecar = json.loads(path.read_text(encoding="utf-8"))
         if sidecar["version"] != VERSION:
             raise InputError(path, f"checkpoint version {sidecar['version']}", str(VERSION), "train again")
-        if "step" not in sidecar or not all({"file", "sha256"} <= set(entry) for entry in sidecar["files"].values()):
-            raise ValueError("step, or a file and its sha256, missing")
+        wrong = _wrong(sidecar)
+        if wrong:
+            raise ValueError(wrong)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(path, f"not a checkpoint's sidecar ({error})", "JSON written by train", "train again") from None
     return sidecar

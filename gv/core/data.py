@@ -18,6 +18,7 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] / 255 - IMAGENET_MEAN) / IMAGENET_STD).T)
 
 
+LARGEST_PICTURE, LARGEST_SIDE = 1 << 30, 1 << 20      # OpenCV's own limits
 BOXES, SQUARES = ("index", "landmarks"), ("extend", "stretch")
 
 
@@ -58,7 +59,13 @@ def read_picture(path):
     if not os.path.isfile(path):
         raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
     data = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    except cv2.error as error:      # of a header that announces more than OpenCV takes
+        if "pixels" not in str(error).lower():
+            raise
+        raise InputError(path, "a picture of too many pixels", f"at most {LARGEST_PICTURE} pixels, {LARGEST_SIDE} on a side",
+                         "cut it, or make it smaller") from None
     if picture is None:
         raise InputError(path, "not a picture", "a readable jpg or png", "replace the file, or prepare the index again")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

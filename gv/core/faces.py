@@ -16,6 +16,7 @@ from gv.core.files import remove_leftovers, write_text
 
 INDEX_FILE = "index.json"
 INDEX_VERSION = 1
+LARGEST_PIXEL = 1e6      # no picture that can be read is as wide
 NOT_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)  # what a broken text can raise
 HEADER_KEYS = ("layout", "source", "box_source", "normaliser", "provenance", "official", "found")
 
@@ -109,8 +110,15 @@ def face_from_line(line, where):
     except NOT_JSON as error:
         raise InputError(where, f"not a face ({type(error).__name__}: {error})",
                          'a JSON object with "image", "box", "points", "visible"', "prepare the index again") from None
-    if not np.isfinite(points).all() or (box is not None and not np.isfinite(box).all()):
+    numbers = np.concatenate([points.ravel(), () if box is None else box])
+    if not np.isfinite(numbers).all():
         raise InputError(where, "a coordinate that is not a finite number", "finite pixels", "prepare the index again")
+    if (np.abs(numbers) > LARGEST_PIXEL).any():
+        raise InputError(where, f"a coordinate of {numbers[np.abs(numbers).argmax()]:g}", f"at most {LARGEST_PIXEL:g} pixels",
+                         "prepare the index again")
+    if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+        raise InputError(where, f"a box ({', '.join(f'{v:g}' for v in box)}) without an area", "x0 < x1 and y0 < y1",
+                         "prepare the index again")
     return face
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gv.core.errors import InputError
 
+LARGE_PICTURE = 1 << 22     # pixels; of a larger picture only the region that a crop shows is averaged and warped
 
 def tight_box(points):
     """The smallest (x0, y0, x1, y1) around points (L, 2)."""
@@ -88,6 +89,17 @@ def mirror_matrix(size):
     return np.array([[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]])
 
 
+def _region(image, matrix, size, margin):
+    """The part of an image that a crop shows, ``margin`` pixels wider, and the matrix from it; the part may be empty."""
+    corners = transform_points(invert(matrix), [(x, y) for x in (-0.5, size - 0.5) for y in (-0.5, size - 0.5)])
+    low = np.maximum(np.floor(corners.min(axis=0)) - margin, 0)
+    high = np.minimum(np.ceil(corners.max(axis=0)) + margin + 1, image.shape[1::-1])
+    if (high <= low).any():
+        return image[:0], matrix
+    (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
+    return np.ascontiguousarray(image[y0:y1, x0:x1]), compose(matrix, np.array([[1.0, 0, x0], [0, 1.0, y0]]))
+
+
 def warp(image, matrix, size):
     """The size x size crop of an image (H, W, 3) uint8 under ``matrix``; what lies outside the picture is 0.
 
@@ -97,6 +109,10 @@ def warp(image, matrix, size):
     matrix = np.asarray(matrix, np.float64)
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     factor = int(1 / scale) if scale > 0 else 1
+    if image.shape[0] * image.shape[1] > LARGE_PICTURE:
+        image, matrix = _region(image, matrix, size, 2 * factor + 2)
+        if not image.size:
+            return np.zeros((size, size, 3), np.uint8)
     if factor > 1:
         height, width = image.shape[:2]
         small = cv2.resize(image, (max(1, round(width / factor)), max(1, round(height / factor))), interpolation=cv2.INTER_AREA)
