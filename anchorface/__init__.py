@@ -1,1 +1,17 @@
-"""AnchorFace facial landmark detection (importing this package loads nothing heavy)."""
+"""AnchorFace facial landmark detection (importing this package loads nothing heavy).
+
+    import anchorface
+    detector = anchorface.load("runs/anchors")
+    faces = detector("picture.jpg")        # faces[0].points, .box, .scores
+"""
+
+
+def load(run, devices="cpu:0", **decoding):
+    """A detector from a run's folder, as ``anchorface train`` leaves it; see ``gv.load``.
+
+    decoding: such as ``aggregate="argmax"`` (``anchorface options`` lists them).
+    """
+    from anchorface.methods import METHODS
+    from gv.core.devices import parse_devices
+    from gv.core.predict import Predictor
+    return Predictor(METHODS, run, parse_devices(devices)[0], decoding)

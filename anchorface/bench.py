@@ -27,11 +27,11 @@ def build(methods, name, preset, landmarks, device=None):
     device: where to draw weights; None leaves the net without any, which is enough to count.
     """
     run = plan(methods, name, preset, {}, landmarks)
-    arrays = {}
+    fitted = {}
     if name == "anchorface":
         count = _count_templates(run.method.options)
-        arrays = {"templates": np.random.default_rng(0).uniform(-0.4, 0.4, (count, landmarks, 2))}
-    net, decoder = run.method.net(landmarks, arrays), run.method.decoder(run.method.Reading(), arrays)
+        fitted = {"templates": np.random.default_rng(0).uniform(-0.4, 0.4, (count, landmarks, 2))}
+    net, decoder = run.method.net(landmarks, fitted), run.method.decoder(run.method.Decoding(), fitted)
     if device:
         net.initialize(mx.init.Xavier(), ctx=device)
         net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=device))

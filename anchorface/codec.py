@@ -1,4 +1,4 @@
-"""Targets and their reading: landmarks to offsets and confidences, and back (AnchorFace, Sections 3.2 and 3.3).
+"""Targets and their decoding: landmarks to offsets and confidences, and back (AnchorFace, Sections 3.2 and 3.3).
 
 B images, L landmarks, K templates, P anchor points, A = K * P anchors. Points are (B, L, 2) in crop pixels. Offsets and
 confidences keep the order of the heads' maps, (B, K, 2L, P) and (B, K, P), so that nothing large is transposed.

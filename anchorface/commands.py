@@ -76,7 +76,7 @@ def votes(arguments, methods):
     from gv.core.faces import read_index, read_split
     from gv.core.method import as_list
     from gv.core.run import build_net, load_run
-    run, _, arrays = load_run(methods, arguments.run)
+    run, _, fitted = load_run(methods, arguments.run)
     if run.method.name != "anchorface":
         raise InputError(arguments.run, f"a run of {run.method.name}, which has no anchors", "a run of anchorface")
     if arguments.faces < 1:
@@ -85,10 +85,10 @@ def votes(arguments, methods):
     faces = read_split(index, arguments.split)
     if index.layout != run.landmarks:
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with")
-    reading = fill(run.method.Reading, parse_settings(arguments.settings))
+    decoding = fill(run.method.Decoding, parse_settings(arguments.settings))
     device = parse_devices(arguments.devices)[0]
-    net = build_net(run, arrays, arguments.run, [device])
-    decoder, vote = run.method.ready_decoder(reading, arrays, device), run.method.diagnostics(reading, arrays)
+    net = build_net(run, fitted, arguments.run, [device])
+    decoder, vote = run.method.ready_decoder(decoding, fitted, device), run.method.diagnostics(decoding, fitted)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -98,14 +98,14 @@ def votes(arguments, methods):
         outputs = as_list(net(mx.nd.array(to_input(crop[None]), ctx=device)))
         confidence, predictions = (values[0] for values in vote.votes(outputs))
         panel = pictures.votes_panel(crop, vote.anchors, confidence, predictions, decoder(*outputs).asnumpy()[0], true,
-                                     len(arrays["templates"]), reading.c_th)
+                                     len(fitted["templates"]), decoding.c_th)
         path = out / f"{arguments.split}_{i:05d}.png"
         if not draw.write_picture(path, panel):
             raise InputError(path, "could not be written", "a folder that can be written to", "check --out")
-        count = int((confidence >= reading.c_th).sum())
+        count = int((confidence >= decoding.c_th).sum())
         report.append({"image": faces[i].image, "voting": count, "of": len(confidence), "highest": float(confidence.max()),
                        "file": str(path)})
-        lines.append(f"{path}: {faces[i].image}, {count} of {len(confidence)} anchors at or above {reading.c_th:g}, "
+        lines.append(f"{path}: {faces[i].image}, {count} of {len(confidence)} anchors at or above {decoding.c_th:g}, "
                      f"the highest {confidence.max():.3f}")
     return {"run": str(arguments.run), "faces": report}, "\n".join(lines)
 

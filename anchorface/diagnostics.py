@@ -29,7 +29,7 @@ class AnchorDiagnostics:
 
     def votes(self, outputs):
         """(confidences (B, A), predictions O + T (B, A, L, 2) in crop pixels), in the order of the anchors."""
-        offsets, logits = (output.asnumpy() for output in as_list(outputs))
+        offsets, logits = (output.asnumpy() if hasattr(output, "asnumpy") else output for output in as_list(outputs))
         batch, templates = logits.shape[:2]
         landmarks = self.anchors.shape[1]
         offsets = offsets.reshape(batch, templates, 2 * landmarks, -1).transpose(0, 1, 3, 2)

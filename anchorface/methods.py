@@ -71,7 +71,7 @@ class AnchorOptions:
 
 
 @dataclass(frozen=True)
-class AnchorReading:
+class AnchorDecoding:
     """aggregate: weighted, argmax, mean (over all anchors) or mean_confident (where C >= c_th); c_th: Eq. 3's threshold."""
 
     aggregate: str = "weighted"
@@ -95,7 +95,7 @@ class ShuffleNetMethod(Method):
 class AnchorFace(ShuffleNetMethod):
     """Split and aggregate: offsets from anchors, and an average of what confident anchors say."""
 
-    name, Options, Reading, PRESETS = "anchorface", AnchorOptions, AnchorReading, ANCHOR_PRESETS
+    name, Options, Decoding, PRESETS = "anchorface", AnchorOptions, AnchorDecoding, ANCHOR_PRESETS
 
     def fit(self, points, seed):
         """{"templates": (K, L, 2)} in shares of the input, from training shapes (N, L, 2) in crop pixels."""
@@ -104,27 +104,41 @@ class AnchorFace(ShuffleNetMethod):
         return {"templates": make_templates(np.asarray(points) / self.size, o.design, o.clusters, o.gamma, o.pitch, face,
                                             o.rolls, seed)}
 
-    def anchors(self, arrays):
+    def anchors(self, fitted):
         """(A, L, 2) in crop pixels."""
         o = self.options
-        return place(arrays["templates"], anchor_points(self.size, o.area, o.grid, o.grid_points), self.size)
+        return place(fitted["templates"], anchor_points(self.size, o.area, o.grid, o.grid_points), self.size)
 
-    def net(self, landmarks, arrays):
+    def net(self, landmarks, fitted):
         o = self.options
-        return AnchorNet(landmarks, len(arrays["templates"]), self.size, o.grid, o.stem_stride, o.upsample, o.multiplier)
+        return AnchorNet(landmarks, len(fitted["templates"]), self.size, o.grid, o.stem_stride, o.upsample, o.multiplier)
 
-    def loss(self, arrays):
+    def loss(self, fitted):
         o = self.options
-        target = dict(anchors=self.anchors(arrays), templates=len(arrays["templates"]), size=self.size, beta=o.beta,
+        target = dict(anchors=self.anchors(fitted), templates=len(fitted["templates"]), size=self.size, beta=o.beta,
                       confidence=o.confidence, distance_units=o.distance_units, offset_units=o.offset_units)
         return AnchorLoss(target, o.weight, o.entropy, o.lam)
 
-    def decoder(self, reading, arrays):
-        return AnchorDecoder(self.anchors(arrays), len(arrays["templates"]), self.size, reading.aggregate, reading.c_th,
+    def decoder(self, decoding, fitted):
+        return AnchorDecoder(self.anchors(fitted), len(fitted["templates"]), self.size, decoding.aggregate, decoding.c_th,
                              self.options.offset_units)
 
-    def diagnostics(self, reading, arrays):
-        return AnchorDiagnostics(self.anchors(arrays), self.size, self.options.offset_units, reading.c_th)
+    def scores(self, outputs, fitted):
+        """The voting anchors' mean confidence, times how well they agree on a landmark: 1 - tanh(spread / beta), the form of
+        Eq. 5, where spread is the root mean square distance of their places for it from their mean, in shares of the side."""
+        decoding = self.Decoding()
+        vote = self.diagnostics(decoding, fitted)
+        confidence, places = vote.votes(outputs)                                                  # (B, A), (B, A, L, 2)
+        threshold = np.minimum(confidence.max(axis=1, keepdims=True), decoding.c_th)
+        weights = confidence * (confidence >= threshold)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        mean = np.einsum("ba,balc->blc", weights, places)
+        apart = ((places - mean[:, None]) ** 2).sum(axis=3)
+        spread = np.sqrt(np.einsum("ba,bal->bl", weights, apart)) / self.size
+        return (weights * confidence).sum(axis=1)[:, None] * (1 - np.tanh(spread / self.options.beta))
+
+    def diagnostics(self, decoding, fitted):
+        return AnchorDiagnostics(self.anchors(fitted), self.size, self.options.offset_units, decoding.c_th)
 
 
 @dataclass(frozen=True)
@@ -144,23 +158,23 @@ class RegressionOptions:
 
 
 @dataclass(frozen=True)
-class RegressionReading:
+class RegressionDecoding:
     """Nothing to choose: the outputs are the points."""
 
 
 class Regression(ShuffleNetMethod):
     """The baseline of Table 6: a fully connected layer of length 2L on the same backbone, L1."""
 
-    name, Options, Reading, PRESETS = "regression", RegressionOptions, RegressionReading, REGRESSION_PRESETS
+    name, Options, Decoding, PRESETS = "regression", RegressionOptions, RegressionDecoding, REGRESSION_PRESETS
 
-    def net(self, landmarks, arrays):
+    def net(self, landmarks, fitted):
         o = self.options
         return RegressionNet(landmarks, self.size, o.features, o.conv5, o.stem_stride, o.multiplier)
 
-    def loss(self, arrays):
+    def loss(self, fitted):
         return RegressionLoss(self.size)
 
-    def decoder(self, reading, arrays):
+    def decoder(self, decoding, fitted):
         return RegressionDecoder(self.size)
 
 

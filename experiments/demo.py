@@ -128,9 +128,9 @@ def write_report(out, started):
     from gv.core.run import build_net, load_run
     from gv.core.train import read_log
     from gv.methods import METHODS
-    run, sidecar, arrays = load_run(METHODS, out / "gv")
+    run, sidecar, fitted = load_run(METHODS, out / "gv")
     index = read_index(out / "faces")
-    net = build_net(run, arrays, out / "gv", [mx.cpu()])
+    net = build_net(run, fitted, out / "gv", [mx.cpu()])
     sets = {split: FaceDataset(index.folder, read_split(index, split), index.layout, run.crop)
             for split in ("train", "common", "challenge")}
     report = json.loads((out / "gv" / "metrics.json").read_text(encoding="utf-8"))
@@ -147,7 +147,7 @@ def write_report(out, started):
                          "high": 100 * high, "fr": 100 * metrics.failure_rate(values, 0.1), "auc": metrics.auc(values, 0.1)})
             plotted.append((f"{name}, {split}", values))
     common = sets["common"]
-    decoder = run.method.decoder(run.method.Reading(), arrays)
+    decoder = run.method.decoder(run.method.Decoding(), fitted)
     points = evaluate.decode_faces(net, {"default": decoder}, common, mx.cpu())["default"]
     ours = evaluate.face_errors(points, common.faces, index.normaliser, index.layout)
     shown = np.linspace(0, len(common) - 1, min(SHOWN, len(common))).round().astype(int)
@@ -160,7 +160,7 @@ def write_report(out, started):
         ced=_png(plots.ced_figure(plotted, "ION")), curve=_png(curve), faces=_drawn_faces(common, points, ours, shown),
         vectors=_vector_figure(net, run, common, int(np.argsort(ours)[len(ours) // 2])), landmark=LANDMARK_NAME,
         splits={name: len(data) for name, data in sets.items()}, bands=run.method.options.bands,
-        beyond=100 * report["common"]["readings"]["beyond_box"]["nme_ion"])
+        beyond=100 * report["common"]["decodings"]["beyond_box"]["nme_ion"])
     write_text(out / "report.html", page)
     best = {row["name"]: row["nme"] for row in rows if row["split"] == "common"}
     write_json(out / "demo.json", {"nme_ion": best["Gaussian Vector"] / 100,
@@ -188,7 +188,7 @@ def main(argv=None):
     _gv("train", "--data", out / "faces", "--method", "gv", "--preset", "mini", "--out", out / "gv", "--resume", *settings)
     _say("3/4  measuring")
     for split in ("common", "challenge"):
-        _gv("eval", "--run", out / "gv", "--data", out / "faces", "--split", split, "--read", "beyond_box:beyond_box=true")
+        _gv("eval", "--run", out / "gv", "--data", out / "faces", "--split", split, "--decode", "beyond_box:beyond_box=true")
     _say("4/4  drawing")
     write_report(out, started)
 

@@ -45,9 +45,9 @@ BEYOND_BOX = pairs(beyond_box=True, tau=2.0, sigma_bbs=2.0)     # Section 4.5: "
 GV_ROWS = {"GV(ResNet50)": False, "GV(HRNet)": True}
 
 
-def aflw_view(column, **reading):
+def aflw_view(column, **decoding):
     """The view of a column of Tables 6 to 10."""
-    return View(AFLW_COLUMNS[column], pairs(**reading))
+    return View(AFLW_COLUMNS[column], pairs(**decoding))
 
 
 def hrnet_beats(columns, higher=False):

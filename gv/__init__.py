@@ -1,3 +1,20 @@
-"""Gaussian Vector facial landmark detection (importing this package loads nothing heavy)."""
+"""Gaussian Vector facial landmark detection (importing this package loads nothing heavy).
+
+    import gv
+    detector = gv.load("runs/first")
+    faces = detector("picture.jpg")        # faces[0].points, .box, .scores
+"""
 
 __version__ = "0.1.0"
+
+
+def load(run, devices="cpu:0", **decoding):
+    """A detector from a run's folder, as ``gv train`` leaves it: a ``gv.core.predict.Predictor``, to be called with pictures.
+
+    devices: "cpu:0" or "gpu:0". decoding: how outputs become points, where it differs from the method's own, such as
+    ``beyond_box=False`` (``gv options`` lists them). InputError for a folder that is no run of this package.
+    """
+    from gv.core.devices import parse_devices
+    from gv.core.predict import Predictor
+    from gv.methods import METHODS
+    return Predictor(METHODS, run, parse_devices(devices)[0], decoding)

@@ -1,4 +1,4 @@
-"""Labels and their reading: landmarks to vectors or heatmaps, and back (GV, Sections 3.1, 3.2, 3.4).
+"""Labels and their decoding: landmarks to vectors or heatmaps, and back (GV, Sections 3.1, 3.2, 3.4).
 
 B images, L landmarks, side = h = w cells. Points are (B, L, 2) in crop pixels; a cell is
 (pixel + 0.5) / stride - 0.5, so that a mirror of the crop mirrors the label.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.errors import InputError
-from gv.core.method import Method
+from gv.core.method import Method, peak_scores
 from gv.loss import HeatmapLoss, VectorLoss
 from gv.net import LINEAR, HeatmapNet, VectorNet, native_side
 from gv.presets import HEATMAP_PRESETS, VECTOR_PRESETS
@@ -38,7 +38,7 @@ class VectorOptions:
 
 
 @dataclass(frozen=True)
-class VectorReading:
+class VectorDecoding:
     """shift: quarter, none or taylor. beyond_box: Eq. 7 on; tau None = 0.5 (1 + theta); sigma_bbs; epsilon clips x."""
 
     shift: str = "quarter"
@@ -67,6 +67,10 @@ class MapMethod(Method):
         share = next((ENLARGE[name] for name in ENLARGE if source.lower().startswith(name)), 0.0)
         return {"boxes": "landmarks", "enlarge": share}
 
+    def scores(self, outputs, fitted):
+        """The peak over the label's 1 + theta; of two vectors, the lower one: a landmark is as sure as its worse coordinate."""
+        return peak_scores(outputs, 1 + self.options.theta)
+
     def decoding_net(self):
         """The options of the net that both have, as keywords."""
         o = self.options
@@ -78,26 +82,26 @@ class GaussianVector(MapMethod):
     """GV: vector labels, band pooling, mean squared error."""
 
     beyond_box = True
-    name, Options, Reading, PRESETS = "gv", VectorOptions, VectorReading, VECTOR_PRESETS
+    name, Options, Decoding, PRESETS = "gv", VectorOptions, VectorDecoding, VECTOR_PRESETS
 
     def __init__(self, options, size):
         if options.folded is None:
             options = replace(options, folded=options.decoder in LINEAR)
         super().__init__(options, size)
 
-    def net(self, landmarks, arrays):
+    def net(self, landmarks, fitted):
         o = self.options
         return VectorNet(landmarks, self.size, o.side, o.bands, o.alpha, o.folded, **self.decoding_net())
 
-    def loss(self, arrays):
+    def loss(self, fitted):
         o = self.options
         return VectorLoss(dict(side=o.side, stride=self.size / o.side, sigma=o.sigma, theta=o.theta,
                                label=o.label, rounding=o.rounding))
 
-    def decoder(self, reading, arrays):
-        tau = default_tau(self.options.theta) if reading.tau is None else reading.tau
-        return VectorDecoder(self.options.side, self.size / self.options.side, reading.shift, reading.beyond_box, tau,
-                             reading.sigma_bbs, reading.epsilon)
+    def decoder(self, decoding, fitted):
+        tau = default_tau(self.options.theta) if decoding.tau is None else decoding.tau
+        return VectorDecoder(self.options.side, self.size / self.options.side, decoding.shift, decoding.beyond_box, tau,
+                             decoding.sigma_bbs, decoding.epsilon)
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class HeatmapOptions:
 
 
 @dataclass(frozen=True)
-class HeatmapReading:
+class HeatmapDecoding:
     """shift: quarter, none or taylor. beyond_box cannot be had: a heatmap has no vector to continue."""
 
     shift: str = "quarter"
@@ -131,19 +135,19 @@ class HeatmapReading:
 class Heatmap(MapMethod):
     """The heatmap-based method of Table 5: a Gaussian a landmark, mean squared error, 2-D argmax."""
 
-    name, Options, Reading, PRESETS = "heatmap", HeatmapOptions, HeatmapReading, HEATMAP_PRESETS
+    name, Options, Decoding, PRESETS = "heatmap", HeatmapOptions, HeatmapDecoding, HEATMAP_PRESETS
     weighted = False
 
-    def net(self, landmarks, arrays):
+    def net(self, landmarks, fitted):
         return HeatmapNet(landmarks, self.size, self.options.side, **self.decoding_net())
 
-    def loss(self, arrays):
+    def loss(self, fitted):
         o = self.options
         label = dict(side=o.side, stride=self.size / o.side, sigma=o.sigma, theta=o.theta, rounding=o.rounding)
         return HeatmapLoss(label, self.weighted)
 
-    def decoder(self, reading, arrays):
-        return HeatmapDecoder(self.options.side, self.size / self.options.side, reading.shift)
+    def decoder(self, decoding, fitted):
+        return HeatmapDecoder(self.options.side, self.size / self.options.side, decoding.shift)
 
 
 class HeatmapAWing(Heatmap):

@@ -275,4 +275,4 @@ def test_diagnostics_against_equation_9(anchors, batch):
 
 def test_only_anchorface_has_diagnostics():
     regression = METHODS["regression"]
-    assert regression(regression.Options(), SIZE).diagnostics(regression.Reading(), {}) is None
+    assert regression(regression.Options(), SIZE).diagnostics(regression.Decoding(), {}) is None

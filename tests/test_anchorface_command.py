@@ -43,15 +43,15 @@ def run(capsys, *arguments):
 
 def test_templates_are_saved_with_the_run(runs):
     sidecar = json.loads((runs["anchorface"] / "checkpoint" / "sidecar.json").read_text())
-    assert np.shape(sidecar["arrays"]["templates"]) == (6, 68, 2) and len(sidecar["arrays_sha256"]) == 64
+    assert np.shape(sidecar["fitted"]["templates"]) == (6, 68, 2) and len(sidecar["fitted_sha256"]) == 64
     assert "nme_ion" in (runs["anchorface"] / "log.csv").read_text()
 
 
 def test_eval_reads_the_same_weights_in_every_way(runs, index, capsys):
     code, report, _ = run(capsys, "eval", "--run", runs["anchorface"], "--data", index.folder, "--json",
-                          "--read", "top:aggregate=argmax", "--read", "mean:aggregate=mean,c_th=0.2")
-    assert code == 0 and set(report["readings"]) == {"default", "top", "mean"}
-    assert all(np.isfinite(values["nme_ion"]) for values in report["readings"].values())
+                          "--decode", "top:aggregate=argmax", "--decode", "mean:aggregate=mean,c_th=0.2")
+    assert code == 0 and set(report["decodings"]) == {"default", "top", "mean"}
+    assert all(np.isfinite(values["nme_ion"]) for values in report["decodings"].values())
     assert -1 <= report["diagnostics"]["pearson"] <= 1 and 0 <= report["diagnostics"]["no_anchor"] <= 1
     bins = report["yaw"]["default"]
     assert {name: row["faces"] for name, row in bins.items()} == {"light": 2, "large": 1, "heavy": 1}
@@ -114,9 +114,8 @@ def test_options_are_listed(capsys):
 
 
 def test_figures_without_a_value_are_counted():
-    batches = [{"a": np.array([1.0, np.nan]), "b": [1, 2]}, {"a": [3.0], "b": [3]}, {"a": [np.nan], "b": [4]}]
-    assert summarise(batches) == {"a": 2.0, "a_undefined": 2, "b": 2.5}
-    assert summarise([{"a": [np.nan]}]) == {"a": None, "a_undefined": 1} and summarise([]) == {}
+    assert summarise({"a": np.array([1.0, np.nan, 3.0, np.nan]), "b": [1, 2, 3, 4]}) == {"a": 2.0, "a_undefined": 2, "b": 2.5}
+    assert summarise({"a": [np.nan]}) == {"a": None, "a_undefined": 1} and summarise({}) == {}
 
 
 def test_yaw_bins_are_closed_below(index):

@@ -112,8 +112,8 @@ def test_every_layout_trains(name, landmarks):
     run = plan(METHODS, name, "smoke", {"grid": 3, "clusters": 2, "rolls": 2} if name == "anchorface" else {}, landmarks)
     rng = np.random.default_rng(landmarks)
     points = rng.uniform(16, 48, (1, landmarks, 2)) + rng.normal(0, 2, (8, landmarks, 2))
-    arrays = run.method.fit(points, 0)
-    net, loss = started(run.method.net(landmarks, arrays)), run.method.loss(arrays)
+    fitted = run.method.fit(points, 0)
+    net, loss = started(run.method.net(landmarks, fitted)), run.method.loss(fitted)
     loss.initialize()
     net.hybridize(static_alloc=True)
     loss.hybridize(static_alloc=True)
@@ -126,7 +126,7 @@ def test_every_layout_trains(name, landmarks):
         if parameter.grad_req != "null":
             gradient = parameter.grad().asnumpy()
             assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, parameter_name
-    found = run.method.ready_decoder(run.method.Reading(), arrays, mx.cpu())(*outputs).asnumpy()
+    found = run.method.ready_decoder(run.method.Decoding(), fitted, mx.cpu())(*outputs).asnumpy()
     assert found.shape == (4, landmarks, 2) and np.isfinite(found).all()
 
 

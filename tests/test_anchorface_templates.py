@@ -197,7 +197,7 @@ def test_the_paper_preset_is_the_paper():
     assert (run.crop.size, o.area, o.grid, o.clusters * o.rolls, o.beta, o.lam) == (224, 56, 7, 24, 0.05, 0.5)
     assert (training.epochs, training.lr, training.wd) == (50, 1e-3, 1e-5)
     assert training.schedule == "step" and training.lr_epochs == (20, 30, 40) and training.lr_factor == 0.1
-    assert run.method.Reading() == run.method.Reading("weighted", 0.6)
+    assert run.method.Decoding() == run.method.Decoding("weighted", 0.6)
     assert (augment.rotation, augment.rotation_p, augment.translate, augment.scale_min, augment.scale_max) == (30, 1, 0.1, 1, 1)
 
 

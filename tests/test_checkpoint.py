@@ -165,11 +165,11 @@ def test_scatter_refuses_missing_names():
     one_line(error, '1 parameters differ, first "0.bias"')
 
 
-def test_arrays_digest_is_of_names_shapes_types_and_values():
-    arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.array([1, 2])}
-    digest = checkpoint.arrays_digest(arrays)
-    assert digest == checkpoint.arrays_digest({"a": arrays["a"].copy(), "b": np.asfortranarray(arrays["b"])})
+def test_fitted_digest_is_of_names_shapes_types_and_values():
+    fitted = {"b": np.arange(6.0).reshape(2, 3), "a": np.array([1, 2])}
+    digest = checkpoint.fitted_digest(fitted)
+    assert digest == checkpoint.fitted_digest({"a": fitted["a"].copy(), "b": np.asfortranarray(fitted["b"])})
     assert digest == "9ef4e8cb06f5530361783901abf909a02e861ab06d8d57bbf40795ada4c386f8"
-    others = [{"a": arrays["a"]}, {**arrays, "b": arrays["b"].reshape(3, 2)}, {**arrays, "a": arrays["a"] + 1},
-              {**arrays, "b": arrays["b"].astype(np.float32)}, {"b": arrays["a"], "a": arrays["b"]}]
-    assert len({digest, *map(checkpoint.arrays_digest, others)}) == len(others) + 1
+    others = [{"a": fitted["a"]}, {**fitted, "b": fitted["b"].reshape(3, 2)}, {**fitted, "a": fitted["a"] + 1},
+              {**fitted, "b": fitted["b"].astype(np.float32)}, {"b": fitted["a"], "a": fitted["b"]}]
+    assert len({digest, *map(checkpoint.fitted_digest, others)}) == len(others) + 1

@@ -157,8 +157,8 @@ def test_eval_as_a_process(run, data):
     report = json.loads(stdout)
     assert stderr == ""
     assert (report["faces"], report["of"], report["split"], report["boxes"], report["shrink"]) == (8, 8, "common", "landmarks", 0)
-    values = report["readings"]["default"]
-    assert set(report["readings"]) == {"default"}
+    values = report["decodings"]["default"]
+    assert set(report["decodings"]) == {"default"}
     assert values["nme_ion_low"] <= values["nme_ion"] <= values["nme_ion_high"] and values["nme_ipn"] > values["nme_ion"]
     assert 0 <= values["fr_ion_0.1"] <= 1 and 0 <= values["auc_ion_0.1"] <= 1
     assert json.loads((run / "metrics.json").read_text()) == {"common": report}
@@ -179,19 +179,19 @@ def test_two_readings_of_one_pass(run, data, capfd, monkeypatch):
     passes, to_input = [], evaluate.to_input
     monkeypatch.setattr(evaluate, "to_input", lambda crops: passes.append(len(crops)) or to_input(crops))
     shrunk = ["eval", "--run", run, "--data", data, "--shrink", 0.1, "--json"]
-    stdout, _ = call(capfd, *shrunk, "--read", "bbs:beyond_box=true", "--read", "none:shift=none,beyond_box=false")
+    stdout, _ = call(capfd, *shrunk, "--decode", "bbs:beyond_box=true", "--decode", "none:shift=none,beyond_box=false")
     assert passes == [8]
     report = json.loads(stdout)
-    assert list(report["readings"]) == ["default", "bbs", "none"] and report["shrink"] == 0.1
+    assert list(report["decodings"]) == ["default", "bbs", "none"] and report["shrink"] == 0.1
     with open(run / "errors_common_shrink0.1.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert list(rows[0]) == ["image", "nme", "nme_bbs", "nme_none"]
     for column, name in (("nme", "default"), ("nme_bbs", "bbs"), ("nme_none", "none")):
-        assert np.mean([float(row[column]) for row in rows]) == pytest.approx(report["readings"][name]["nme_ion"], abs=1e-7)
+        assert np.mean([float(row[column]) for row in rows]) == pytest.approx(report["decodings"][name]["nme_ion"], abs=1e-7)
     alone = json.loads(call(capfd, *shrunk)[0])
-    assert alone["readings"]["default"] == report["readings"]["default"] != report["readings"]["none"]
+    assert alone["decodings"]["default"] == report["decodings"]["default"] != report["decodings"]["none"]
     whole = json.loads(call(capfd, "eval", "--run", run, "--data", data, "--json")[0])
-    assert whole["readings"]["default"]["nme_ion"] != alone["readings"]["default"]["nme_ion"]
+    assert whole["decodings"]["default"]["nme_ion"] != alone["decodings"]["default"]["nme_ion"]
     assert set(json.loads((run / "metrics.json").read_text())) == {"common", "common_shrink0.1"}
 
 
@@ -254,7 +254,7 @@ def test_from_the_cascades_boxes_to_landmarks(tmp_path, data, capfd, monkeypatch
     by_box = json.loads(call(capfd, "eval", "--run", run, "--data", data, "--json")[0])
     by_detector = json.loads(call(capfd, "eval", "--run", run, "--data", data, "--json", "--boxes", "detector")[0])
     assert (by_detector["faces"], by_detector["of"], by_detector["boxes"]) == (8, 8, "detector")
-    assert by_detector["readings"]["default"]["nme_ion"] == pytest.approx(by_box["readings"]["default"]["nme_ion"], abs=1e-4)
+    assert by_detector["decodings"]["default"]["nme_ion"] == pytest.approx(by_box["decodings"]["default"]["nme_ion"], abs=1e-4)
     assert (run / "errors_common_detector.csv").is_file()
     call(capfd, *train, "--resume")
     assert json.loads((run / "config.json").read_text())["crop"]["detector"] == mapping
@@ -502,7 +502,7 @@ def test_a_layout_that_does_not_match(tmp_path, data, runs, capfd):
     assert not (tmp_path / "run").exists()
     call(capfd, "train", "--data", tmp_path / "index", "--preset", "smoke", "--out", tmp_path / "run")  # on its own it is fine
     stdout, _ = call(capfd, "eval", "--run", tmp_path / "run", "--data", tmp_path / "index", "--json")
-    assert list(json.loads(stdout)["readings"]["default"])[0] == "nme_box"
+    assert list(json.loads(stdout)["decodings"]["default"])[0] == "nme_box"
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -512,15 +512,15 @@ def test_a_layout_that_does_not_match(tmp_path, data, runs, capfd):
     (["--threshold", "0"], "--threshold"),
     (["--threshold", "nan"], "threshold"),
     (["--split", "nosuch"], 'no split "nosuch"'),
-    (["--read", "beyond_box=true"], ["--read beyond_box=true", "NAME:KEY=VALUE"]),
-    (["--read", "default:beyond_box=true"], "no name of its own"),
-    (["--read", "a:shift=none", "--read", "a:shift=taylor"], "no name of its own"),
-    (["--read", "a:"], ["--read a:", "key=value"]),
-    (["--read", "a:shift=none,tau"], ["--read a:tau", "key=value"]),
-    (["--read", "a:colour=red"], '"colour"'),
-    (["--read", "a:beyond_box=maybe"], "true or false"),
-    (["--read", "a:shift=left"], 'shift: "left"'),
-    (["--read", "a:beyond_box=true,tau=0"], "tau"),
+    (["--decode", "beyond_box=true"], ["--decode beyond_box=true", "NAME:KEY=VALUE"]),
+    (["--decode", "default:beyond_box=true"], "no name of its own"),
+    (["--decode", "a:shift=none", "--decode", "a:shift=taylor"], "no name of its own"),
+    (["--decode", "a:"], ["--decode a:", "key=value"]),
+    (["--decode", "a:shift=none,tau"], ["--decode a:tau", "key=value"]),
+    (["--decode", "a:colour=red"], '"colour"'),
+    (["--decode", "a:beyond_box=maybe"], "true or false"),
+    (["--decode", "a:shift=left"], 'shift: "left"'),
+    (["--decode", "a:beyond_box=true,tau=0"], "tau"),
     (["--devices", "gpu:99"], "GPUs"),
     (["--boxes", "detector"], "--boxes detector: no face found in 8 pictures"),
 ])
@@ -528,6 +528,12 @@ def test_a_wrong_evaluation(run, data, arguments, words, capfd, monkeypatch):
     monkeypatch.setattr(detector.FaceDetector, "__call__", lambda self, image: np.zeros((0, 4)))
     complains(capfd, "eval", "--run", run, "--data", data, *arguments, words=words)
     assert {path.name for path in run.iterdir()} == {"checkpoint", "config.json", "log.csv"}
+
+
+def test_the_old_name_of_decode_works_and_says_so(run, data, capfd):
+    new, _ = call(capfd, "eval", "--run", run, "--data", data, "--json", "--decode", "a:shift=none")
+    old, stderr = call(capfd, "eval", "--run", run, "--data", data, "--json", "--read", "a:shift=none")
+    assert json.loads(old) == json.loads(new) and "gv eval: --read is now called --decode" in stderr.splitlines()
 
 
 def test_boxes_of_a_detector_that_nothing_was_fitted_for(run, data, capfd, monkeypatch):
@@ -540,7 +546,7 @@ def test_boxes_of_a_detector_that_nothing_was_fitted_for(run, data, capfd, monke
 @pytest.mark.parametrize("method", ["heatmap", "heatmap-awing"])
 def test_a_heatmap_cannot_look_beyond_the_box(runs, data, method, capfd):
     words = ["beyond_box", "Beyond Box needs --method gv"]
-    complains(capfd, "eval", "--run", runs[method], "--data", data, "--read", "bbs:beyond_box=true", words=words)
+    complains(capfd, "eval", "--run", runs[method], "--data", data, "--decode", "bbs:beyond_box=true", words=words)
     image = data / read_split(data, "common")[0].image
     complains(capfd, "predict", "--run", runs[method], image, "--box", "0,0,50,50", "--set", "beyond_box=true", words=words)
 
@@ -554,19 +560,75 @@ def test_a_heatmap_cannot_look_beyond_the_box(runs, data, method, capfd):
     (["--box", "nan,0,50,50"], "x0 < x1"),
     (["--box", "0,0,50,50", "--set", "colour=red"], '"colour"'),
     (["--box", "0,0,50,50", "--devices", "gpu:99"], "GPUs"),
-    (["nowhere.png", "--box", "0,0,50,50"], ["nowhere.png", "no such picture"]),
-    (["EMPTY", "--box", "0,0,50,50"], ["empty.png", "not a picture"]),
-    (["TEXT"], ["text.jpg", "not a picture"]),
-    (["FOLDER"], "no such picture"),
 ])
 def test_a_wrong_prediction(tmp_path, run, data, arguments, words, capfd):
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.jpg").write_text("a text")
-    names = {"EMPTY": tmp_path / "empty.png", "TEXT": tmp_path / "text.jpg", "FOLDER": tmp_path}
     image = data / read_split(data, "common")[0].image
-    complains(capfd, "predict", "--run", run, image, *[names.get(argument, argument) for argument in arguments],
-              "--out", tmp_path / "drawn", words=words)
+    complains(capfd, "predict", "--run", run, image, *arguments, "--out", tmp_path / "drawn", words=words)
     assert not (tmp_path / "drawn").exists()
+
+
+BAD_PICTURES = [("nowhere.png", None, "no such picture"), ("empty.png", b"", "not a picture"),
+                ("text.jpg", b"a text", "not a picture")]
+
+
+@pytest.mark.parametrize("name, content, words", BAD_PICTURES)
+def test_a_bad_picture_alone_is_one_line(tmp_path, run, name, content, words, capfd):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    complains(capfd, "predict", "--run", run, tmp_path / name, "--box", "0,0,50,50", "--out", tmp_path / "drawn",
+              words=[name, words])
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_bad_pictures_among_good_ones_are_named_and_the_good_ones_done(tmp_path, run, data, capfd):
+    for name, content, _ in BAD_PICTURES[1:]:
+        (tmp_path / name).write_bytes(content)
+    good = [data / face.image for face in read_split(data, "common")[:2]]
+    pictures = [good[0], tmp_path / "empty.png", tmp_path / "nowhere.png", good[1], tmp_path / "text.jpg"]
+    stdout, stderr = call(capfd, "predict", "--run", run, *pictures, "--box", "0,0,50,50", "--out", tmp_path / "drawn", "--json",
+                          code=2)
+    report = json.loads(stdout)
+    assert [image["image"] for image in report["images"]] == [str(path) for path in good] and len(report["failed"]) == 3
+    assert len(stderr.splitlines()) == 1 and "3 of 5 pictures" in stderr
+    assert all(name in stderr for name, _, _ in BAD_PICTURES)
+    assert sorted(path.stem for path in (tmp_path / "drawn").iterdir()) == sorted(path.stem for path in good)
+
+
+def test_a_folder_stands_for_its_pictures(tmp_path, run, data, capfd):
+    for number, face in enumerate(read_split(data, "common")[:2]):
+        shutil.copy(data / face.image, tmp_path / f"{number}.png")
+    (tmp_path / "notes.txt").write_text("mine")
+    stdout, _ = call(capfd, "predict", "--run", run, tmp_path, "--box", "-5,-5,50,50", "--json")    # below 0 as well
+    report = json.loads(stdout)
+    assert [image["image"] for image in report["images"]] == [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert report["images"][0]["faces"][0]["box"] == [-5, -5, 50, 50]
+    (tmp_path / "none").mkdir()
+    complains(capfd, "predict", "--run", run, tmp_path / "none", words=["none", "without pictures"])
+
+
+def test_a_drawing_never_takes_the_place_of_a_picture_that_was_given(tmp_path, run, data, capfd):
+    shutil.copy(data / read_split(data, "common")[0].image, tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    complains(capfd, "predict", "--run", run, tmp_path / "a.png", "--box", "0,0,50,50", "--out", tmp_path,
+              words="one of the pictures")
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_eval_shows_the_mean_shape_and_says_when_a_run_has_hardly_begun(run, data, capfd):
+    text, _ = call(capfd, "eval", "--run", run, "--data", data)
+    assert "  mean shape   NME(ION) " in text and "the run has trained for 2 steps" in text
+    stdout, _ = call(capfd, "eval", "--run", run, "--data", data, "--json")
+    report = json.loads(stdout)
+    train, faces = read_split(data, "train"), read_split(data, "common")
+    corners = [(np.array(face.points[:].min(0)), np.array(face.points.max(0))) for face in train + faces]
+    placed = []       # by hand: squares about the landmarks' rectangles, the training shapes' mean in their unit square
+    for low, high in corners:
+        middle, side = (low + high) / 2, (high - low).max()
+        placed.append((middle, side))
+    mean = np.mean([(face.points - middle) / side for face, (middle, side) in zip(train, placed)], axis=0)
+    errors = [np.linalg.norm(mean * side + middle - face.points, axis=1).mean()
+              / np.linalg.norm(face.points[36] - face.points[45]) for face, (middle, side) in zip(faces, placed[len(train):])]
+    assert report["mean_shape"] == pytest.approx(np.mean(errors), rel=1e-6) and report["steps"] == 2
 
 
 def test_predict_into_a_file(tmp_path, run, data, capfd):
@@ -607,7 +669,7 @@ def test_help_says_what_every_flag_means(name, capfd):
 
 @pytest.mark.parametrize("name, flags", [
     ("train", "--data --split --method --preset --set --seed --devices --threads --out --resume --json"),
-    ("eval", "--run --data --split --shrink --boxes --read --threshold --devices --threads --json"),
+    ("eval", "--run --data --split --shrink --boxes --decode --threshold --devices --threads --json"),
     ("predict", "--run IMAGE --box --out --set --devices --threads --json"),
 ])
 def test_help_has_the_flags_of_the_specification(name, flags, capfd):

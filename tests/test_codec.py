@@ -1,4 +1,4 @@
-"""Labels and their reading against loops over GV Eq. 1, 2, 6 and 7, written from the paper."""
+"""Labels and their decoding against loops over GV Eq. 1, 2, 6 and 7, written from the paper."""
 
 import math
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gv import codec
 from gv.core.errors import InputError
-from gv.methods import GaussianVector, HeatmapReading, VectorOptions, VectorReading, default_tau
+from gv.methods import GaussianVector, HeatmapDecoding, VectorDecoding, VectorOptions, default_tau
 
 SIDE, STRIDE = 32, 4
 SIZE = SIDE * STRIDE
@@ -335,14 +335,14 @@ def test_beyond_the_box_is_an_axis_by_itself():
 
 
 def test_beyond_box_is_off_by_default_and_tau_follows_theta():
-    assert VectorReading().beyond_box is False and HeatmapReading().beyond_box is False
+    assert VectorDecoding().beyond_box is False and HeatmapDecoding().beyond_box is False
     assert [default_tau(theta) for theta in (0, 1, 3)] == [0.5, 1.0, 2.0]
     for theta, tau in ((3.0, 2.0), (0.0, 0.5)):
-        decoder = GaussianVector(VectorOptions(theta=theta), 256).decoder(VectorReading(), {})
+        decoder = GaussianVector(VectorOptions(theta=theta), 256).decoder(VectorDecoding(), {})
         assert (decoder.tau, decoder.sigma_bbs, decoder.beyond_box, decoder.side, decoder.stride) == (tau, 2.0, False, 64, 4)
-    assert GaussianVector(VectorOptions(), 256).decoder(VectorReading(tau=1.5, beyond_box=True), {}).tau == 1.5
+    assert GaussianVector(VectorOptions(), 256).decoder(VectorDecoding(tau=1.5, beyond_box=True), {}).tau == 1.5
     with pytest.raises(InputError, match="heatmap"):
-        HeatmapReading(beyond_box=True)
+        HeatmapDecoding(beyond_box=True)
 
 
 @pytest.mark.parametrize("bad", [dict(tau=0), dict(tau=-1), dict(sigma_bbs=0), dict(epsilon=0), dict(tau=0.5, epsilon=0.5)])

@@ -41,14 +41,14 @@ class Kinds:
 def test_an_options_name_is_in_one_part_only(method):
     names = [field.name for kind in parts_of(method).values() for field in dataclasses.fields(kind)]
     assert len(names) == len(set(names))
-    reading = {field.name for field in dataclasses.fields(METHODS[method].Reading)}
-    assert not reading & set(names)
+    decoding = {field.name for field in dataclasses.fields(METHODS[method].Decoding)}
+    assert not decoding & set(names)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_option_is_described(method):
     """Each name stands in the docstring of its dataclass: what ``options`` prints has no blank."""
-    for kind in (*parts_of(method).values(), METHODS[method].Reading):
+    for kind in (*parts_of(method).values(), METHODS[method].Decoding):
         text = (METHODS["gv"].Options.__doc__ if "As ``VectorOptions``" in kind.__doc__ else "") + kind.__doc__
         assert [field.name for field in dataclasses.fields(kind) if field.name not in text] == []
 
@@ -148,7 +148,7 @@ def test_every_preset_makes_a_run_whose_net_loss_and_decoder_build(method, prese
     assert (run.method.name, run.preset, run.landmarks, run.method.size) == (method, preset, 68, run.crop.size)
     run.method.net(68, {})
     run.method.loss({})
-    run.method.decoder(METHODS[method].Reading(), {})
+    run.method.decoder(METHODS[method].Decoding(), {})
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,7 +14,7 @@ from gv.core.data import Crop, FaceDataset, read_picture
 from gv.core.errors import InputError
 from gv.core.faces import read_split
 from gv.core.layouts import get_layout
-from gv.core.predict import Predictor, check_box, prediction_reading
+from gv.core.predict import Predictor, check_box, prediction_decoding
 from gv.core.run import build_net, load_run
 from gv.methods import METHODS, GaussianVector, Heatmap
 
@@ -100,10 +100,10 @@ def test_many_decoders_one_forward(index, faces):
 
 
 def test_batches_do_not_change_the_points(index, faces, run):
-    loaded, _, arrays = load_run(METHODS, run)
-    net = build_net(loaded, arrays, run, [mx.cpu()])
+    loaded, _, fitted = load_run(METHODS, run)
+    net = build_net(loaded, fitted, run, [mx.cpu()])
     dataset = FaceDataset(index.folder, faces, 68, loaded.crop)
-    decoders = {"d": loaded.method.decoder(loaded.method.Reading(), arrays)}
+    decoders = {"d": loaded.method.decoder(loaded.method.Decoding(), fitted)}
     one, many = (evaluate.decode_faces(net, decoders, dataset, mx.cpu(), batch=batch)["d"] for batch in (1, 7))
     np.testing.assert_allclose(one, many, atol=1e-3)
 
@@ -124,30 +124,30 @@ def test_errors_csv(tmp_path, faces):
 # --- prediction
 
 def test_predictor_reads_as_evaluation_does(index, faces, run):
-    loaded, _, arrays = load_run(METHODS, run)
-    net = build_net(loaded, arrays, run, [mx.cpu()])
+    loaded, _, fitted = load_run(METHODS, run)
+    net = build_net(loaded, fitted, run, [mx.cpu()])
     dataset = FaceDataset(index.folder, faces[:5], 68, loaded.crop)
-    readings = {"off": {"beyond_box": False}, "on": {}}
-    decoders = {name: loaded.method.decoder(prediction_reading(loaded.method, reading), arrays)
-                for name, reading in readings.items()}
+    decodings = {"off": {"beyond_box": False}, "on": {}}
+    decoders = {name: loaded.method.decoder(prediction_decoding(loaded.method, decoding), fitted)
+                for name, decoding in decodings.items()}
     expected = evaluate.decode_faces(net, decoders, dataset, mx.cpu())
-    for name, reading in readings.items():
-        predictor = Predictor(METHODS, run, reading=reading)
+    for name, decoding in decodings.items():
+        predictor = Predictor(METHODS, run, decoding=decoding)
         for i, face in enumerate(faces[:5]):
-            points = predictor(dataset.picture(i), [face.box, face.box])
-            assert points.shape == (2, 68, 2)
-            np.testing.assert_allclose(points, [expected[name][i]] * 2, atol=1e-3)
-    assert predictor(dataset.picture(0), []).shape == (0, 68, 2)
+            found = predictor(dataset.picture(i), [face.box, face.box])
+            assert [one.box for one in found] == [face.box] * 2 and found[0].points.shape == (68, 2)
+            np.testing.assert_allclose([one.points for one in found], [expected[name][i]] * 2, atol=1e-3)
+    assert predictor(dataset.picture(0), []) == []
 
 
 def test_beyond_box_is_on_for_prediction_where_there_are_vectors():
-    assert prediction_reading(GaussianVector, {}).beyond_box
-    assert not prediction_reading(GaussianVector, {"beyond_box": "false"}).beyond_box
-    assert not prediction_reading(Heatmap, {}).beyond_box
+    assert prediction_decoding(GaussianVector, {}).beyond_box
+    assert not prediction_decoding(GaussianVector, {"beyond_box": "false"}).beyond_box
+    assert not prediction_decoding(Heatmap, {}).beyond_box
     with pytest.raises(InputError, match="Beyond Box needs --method gv"):
-        prediction_reading(Heatmap, {"beyond_box": "true"})
+        prediction_decoding(Heatmap, {"beyond_box": "true"})
     with pytest.raises(InputError, match='option "colour": unknown; expected one of'):
-        prediction_reading(GaussianVector, {"colour": "red"})
+        prediction_decoding(GaussianVector, {"colour": "red"})
 
 
 @pytest.mark.parametrize("box, outside", [

@@ -114,8 +114,8 @@ def test_a_checkpoint_with_a_changed_number_is_not_sealed(tmp_path, monkeypatch)
     (lambda s: s.update(files=[]), "files"), (lambda s: s.update(files={}), "files"),
     (lambda s: s["files"]["weights"].update(file="../../other.params"), "base name"),
     (lambda s: s["files"]["weights"].update(file=3), "base name"), (lambda s: s["files"]["weights"].update(sha256=3), "sha256"),
-    (lambda s: s.update(config=3), "config"), (lambda s: s.update(arrays=[1]), "arrays"),
-    (lambda s: s.update(arrays={"templates": "x"}), "arrays"), (lambda s: s.update(devices=1), "devices"),
+    (lambda s: s.update(config=3), "config"), (lambda s: s.update(fitted=[1]), "fitted"),
+    (lambda s: s.update(fitted={"templates": "x"}), "fitted"), (lambda s: s.update(devices=1), "devices"),
     (lambda s: s.update(start=None), "start"),
 ])
 def test_a_sidecar_that_is_none_is_one_line(index, tmp_path, spoil, words):
@@ -133,7 +133,8 @@ def test_a_sidecar_that_is_none_is_one_line(index, tmp_path, spoil, words):
 
 @pytest.mark.parametrize("lost_config", [False, True])
 @pytest.mark.parametrize("settings, devices, words", [
-    ({"seed": 5}, "cpu:0", "seed = 0, now 5"), ({"theta": 1.0}, "cpu:0", "theta = 3.0, now 1.0"), ({}, "cpu:0,1", "1 devices, now 2"),
+    ({"seed": 5}, "cpu:0", "seed = 0, now 5"), ({"theta": 1.0}, "cpu:0", "theta = 3.0, now 1.0"),
+    ({}, "cpu:0,1", "1 devices, now 2"),
 ])
 def test_a_run_goes_on_as_what_it_was(index, tmp_path, settings, devices, words, lost_config):
     train_tiny(tmp_path / "run", index, FACES, settings={"epochs": 3}, stop_after=4)

@@ -93,7 +93,7 @@ def wrong_arrows(modules):
     return [f"{name} imports {target}"
             for name, path in sorted(modules.items())
             for target in sorted(imports_of(name, path, modules))
-            if floor_of(target) and floor_of(target) not in MAY_IMPORT.get(floor_of(name), set())]
+            if floor_of(target) and floor_of(target) not in MAY_IMPORT.get("gv" if name == "gv" else floor_of(name), set())]
 
 
 def chain_to_heavy(name, modules):
@@ -150,7 +150,7 @@ def test_every_old_name_in_experiments_has_a_successor_in_the_documents():
 
 
 def test_importing_gv_imports_nothing():
-    assert imports_of("gv", MODULES["gv"], MODULES) == set()
+    assert imports_of("gv", MODULES["gv"], MODULES, at_import_time=True) == set()
 
 
 def test_data_prep_needs_no_mxnet():

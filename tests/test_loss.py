@@ -17,7 +17,7 @@ NAMES = ["vector", "vector-printed-exact", "heatmap", "heatmap-awing", "heatmap-
 
 
 def labels_of(loss):
-    """The labels as a list of arrays, as a net's outputs would come."""
+    """The labels as a list of fitted, as a net's outputs would come."""
     made = loss.label(mx.nd.array(POINTS))
     return list(made) if isinstance(made, (list, tuple)) else [made]
 

@@ -102,21 +102,21 @@ def uninterrupted(tmp_path_factory, data):
 
 
 def result(folder):
-    """All that a run leaves but times: files of the checkpoint with their hashes, their arrays, log, config."""
+    """All that a run leaves but times: files of the checkpoint with their hashes, their fitted, log, config."""
     from gv.core import checkpoint
     sidecar = checkpoint.read_sidecar(folder)
-    arrays = {f"{part}: {name}": value.asnumpy() for part in ("weights", "optimiser")
+    fitted = {f"{part}: {name}": value.asnumpy() for part in ("weights", "optimiser")
               for name, value in checkpoint.load(folder, part).items()}
     with open(folder / "log.csv", newline="") as lines:
         log = [{name: value for name, value in row.items() if name not in TIMING} for row in csv.DictReader(lines)]
-    return sidecar, arrays, log, json.loads((folder / "config.json").read_text())
+    return sidecar, fitted, log, json.loads((folder / "config.json").read_text())
 
 
 def assert_same(folder, whole):
-    (sidecar, arrays, log, config), (sidecar_whole, arrays_whole, log_whole, config_whole) = result(folder), result(whole)
-    assert set(arrays) == set(arrays_whole) and any(name.startswith("optimiser") for name in arrays)
-    different = [name for name in arrays if arrays[name].tobytes() != arrays_whole[name].tobytes()]
-    assert different == [], {name: np.abs(arrays[name] - arrays_whole[name]).max() for name in different[:5]}
+    (sidecar, fitted, log, config), (sidecar_whole, arrays_whole, log_whole, config_whole) = result(folder), result(whole)
+    assert set(fitted) == set(arrays_whole) and any(name.startswith("optimiser") for name in fitted)
+    different = [name for name in fitted if fitted[name].tobytes() != arrays_whole[name].tobytes()]
+    assert different == [], {name: np.abs(fitted[name] - arrays_whole[name]).max() for name in different[:5]}
     assert log == log_whole and config == config_whole
     timeless = [{name: value for name, value in side.items() if name != "seconds"} for side in (sidecar, sidecar_whole)]
     assert timeless[0] == timeless[1] and sidecar["finished"]
@@ -136,7 +136,7 @@ def kill_points():
 
 def test_the_uninterrupted_runs_did_what_they_should(uninterrupted):
     for devices, folder in uninterrupted.items():
-        sidecar, arrays, log, _ = result(folder)
+        sidecar, fitted, log, _ = result(folder)
         assert (sidecar["step"], sidecar["epoch"], len(log)) == (EPOCHS * STEPS_AN_EPOCH, EPOCHS, EPOCHS), devices
         assert [row["nme_ion"] != "" for row in log] == [False, True, False, True, True]
         assert len({row["loss"] for row in log}) == EPOCHS

@@ -64,7 +64,7 @@ def test_every_view_is_of_a_split_a_reading_and_a_figure_that_there_are():
             like, folder = datasets.SETS[cell.source.data]
             part = LIKES[like][1][folder]
             assert cell.view.split in {*part.splits, *part.unions, *part.subsets}
-            fill(get_method(METHODS, cell.source.method).Reading, dict(cell.view.reading))
+            fill(get_method(METHODS, cell.source.method).Decoding, dict(cell.view.decoding))
             norms = {part.normaliser, *get_layout(part.layout).normalisers}
             figures = {f"{kind}_{norm}_{threshold:g}" for kind in ("fr", "auc") for norm in norms for threshold in THRESHOLDS}
             assert cell.metric in figures | {f"nme_{norm}" for norm in norms} or cell.metric == LOG_AREA and cell.source.curve
@@ -245,9 +245,10 @@ def test_times_are_the_least_of_the_rounds_and_the_whole_is_their_sum(tmp_path, 
     ticks = iter(range(10 ** 9))
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))    # every call takes a second
     found = timing.times(Context({}, "ablate", 0, tmp_path, {}, {}, mx.cpu(), {}))
-    parts = {"forward", "reading", "search", "decoder", "whole"}
+    parts = {"forward", "decoding", "search", "decoder", "whole"}
     assert set(found) == {f"{part}/{row}" for part in parts for row in timing.ROWS} | {"saved"}
-    assert found["forward/Heatmap"] == found["reading/Heatmap"] == 1000 and found["whole/Heatmap"] == 2000 and found["saved"] == 0
+    assert found["forward/Heatmap"] == found["decoding/Heatmap"] == 1000
+    assert found["whole/Heatmap"] == 2000 and found["saved"] == 0
 
 
 # --- Figure 4 ----------------------------------------------------------------------------------------------------------------

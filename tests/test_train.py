@@ -374,7 +374,7 @@ class Fitted(GaussianVector):
 def test_what_a_method_fits_is_kept_with_the_checkpoint(tmp_path, index):
     from dataclasses import replace
 
-    from gv.core.run import read_arrays
+    from gv.core.run import read_fitted
     faces = read_split(index, "train")[:8]
     run = tiny_run(epochs=2, seed=5)
     run = replace(run, method=Fitted(run.method.options, run.crop.size))
@@ -382,7 +382,7 @@ def test_what_a_method_fits_is_kept_with_the_checkpoint(tmp_path, index):
     first = checkpoint.read_sidecar(tmp_path / "run")
     data = FaceDataset(index.folder, faces, index.layout, run.crop)
     mean = np.mean([data.points_px(i) for i in range(8)], axis=0)
-    np.testing.assert_allclose(read_arrays(first)["mean"], mean, rtol=1e-6)
-    assert first["arrays_sha256"] == checkpoint.arrays_digest(read_arrays(first))
+    np.testing.assert_allclose(read_fitted(first)["mean"], mean, rtol=1e-6)
+    assert first["fitted_sha256"] == checkpoint.fitted_digest(read_fitted(first))
     training.train(tmp_path / "run", run, index, faces, [mx.cpu()], quiet=True, resume=True)
-    assert checkpoint.read_sidecar(tmp_path / "run")["arrays_sha256"] == first["arrays_sha256"]
+    assert checkpoint.read_sidecar(tmp_path / "run")["fitted_sha256"] == first["fitted_sha256"]

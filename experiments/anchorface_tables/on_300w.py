@@ -26,12 +26,12 @@ WEIGHTED = ("AnchorFace, weighted", "NME")
 
 
 def cell(row, column):
-    """One reading of one training on the common subset."""
-    source, reading = ROWS[row]
-    if column == "P" and (source.method == "regression" or reading):
+    """One decoding of one training on the common subset."""
+    source, decoding = ROWS[row]
+    if column == "P" and (source.method == "regression" or decoding):
         return None
     metric, scale = COLUMNS[column]
-    return Cell(source, metric, View("common", reading), scale=scale)
+    return Cell(source, metric, View("common", decoding), scale=scale)
 
 
 TABLE = Table(

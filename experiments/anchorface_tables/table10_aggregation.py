@@ -10,19 +10,19 @@ from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, cross
 from experiments.trainings import AFLW_COLUMNS, ANCHORFACE_AFLW, aflw_view
 
-READINGS = {"Argmax": "argmax", "Weighted": "weighted", "Mean": "mean", "Mean of the confident": "mean_confident"}
+DECODINGS = {"Argmax": "argmax", "Weighted": "weighted", "Mean": "mean", "Mean of the confident": "mean_confident"}
 PRINTED = ("Argmax", "Weighted", "Mean")
 
 
 def cell(row, column):
     """The net of Table 6 under one aggregation."""
-    view = aflw_view(column) if row == "Weighted" else aflw_view(column, aggregate=READINGS[row])
+    view = aflw_view(column) if row == "Weighted" else aflw_view(column, aggregate=DECODINGS[row])
     return Cell(ANCHORFACE_AFLW, "nme_box", view, published=(row, column) if row in PRINTED else None)
 
 
 TABLE = Table(
     key="anchorface-table10", paper="anchorface", number=10, title="AnchorFace, Table 10: aggregation strategies",
-    unit="NME (face size) %, AFLW", cells=cross(READINGS, AFLW_COLUMNS, cell),
+    unit="NME (face size) %, AFLW", cells=cross(DECODINGS, AFLW_COLUMNS, cell),
     claims=(
         Claim("weighted beats argmax", "Section 4.5, Table 10", (beats(("Weighted", "full"), ("Argmax", "full")),)),
         Claim("argmax beats the mean", "Table 10", (beats(("Argmax", "full"), ("Mean", "full")),)),

@@ -16,7 +16,7 @@ from gv.core.faces import read_index, read_split
 from gv.core.layouts import get_layout
 from gv.core.run import build_net, load_run
 
-READINGS = {"off": False, "on": True}     # whether the strategy is on
+DECODINGS = {"off": False, "on": True}     # whether the strategy is on
 ALL, OUTSIDE, ENDS, INSIDE = "all", "outside", "outside, maximum at the end", "inside"
 REACH = 2         # cells: how far the zeros beyond a vector's end reach in, under bands of 3 and 5
 MARGIN = 0.25     # of the crop's side, shown around it
@@ -56,20 +56,20 @@ class Seen:
 def read(context):
     """``Seen`` of the training and the data set that a measurement is given; options: split, shrink, Eq. 7's tau and sigma."""
     (folder,), (data,), options = context.runs.values(), context.indexes.values(), context.options
-    run, _, arrays = load_run(context.methods, folder)
+    run, _, fitted = load_run(context.methods, folder)
     index = read_index(data)
     faces = read_split(index, options["split"])
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     matrices = [dataset.matrix(i, options["shrink"]) for i in range(len(faces))]
-    readings = {name: run.method.Reading(beyond_box=on, tau=options["tau"], sigma_bbs=options["sigma_bbs"])
-                for name, on in READINGS.items()}
-    decoders = {name: run.method.ready_decoder(reading, arrays, context.device) for name, reading in readings.items()}
+    decodings = {name: run.method.Decoding(beyond_box=on, tau=options["tau"], sigma_bbs=options["sigma_bbs"])
+                for name, on in DECODINGS.items()}
+    decoders = {name: run.method.ready_decoder(decoding, fitted, context.device) for name, decoding in decodings.items()}
     stride, vectors = run.crop.size / run.method.options.side, []
 
     def keep(outputs, _):
         vectors.append(np.stack([output.asnumpy() for output in outputs], axis=2))
 
-    found = evaluate.decode_faces(build_net(run, arrays, folder, [context.device]), decoders, dataset, context.device, matrices,
+    found = evaluate.decode_faces(build_net(run, fitted, folder, [context.device]), decoders, dataset, context.device, matrices,
                                   observe=keep)
     true = evaluate.true_points(faces)
     boxes = np.array([dataset.box(i) for i in range(len(faces))])
@@ -166,7 +166,7 @@ def draw_example(seen, tau, sigma, path):
     pyplot.close(new_axes("", "")[0])     # chooses the drawing without a screen
     face, landmark, axis = choose(seen)
     figure, plots = pyplot.subplots(2, 2, figsize=(8, 7.2), gridspec_kw={"height_ratios": [1.45, 1]})
-    for plot, kind in zip(plots[0], READINGS):
+    for plot, kind in zip(plots[0], DECODINGS):
         _draw_face(plot, seen, face, kind, landmark)
     plots[0, 0].legend(loc="lower left", fontsize=8)
     places = [_draw_vector(plot, seen, (face, landmark, k), tau, sigma) for k, plot in enumerate(plots[1])]

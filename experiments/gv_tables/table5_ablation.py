@@ -30,9 +30,9 @@ CURVES = {"heatmap": ("no BPM", "original"), "BPM": ("BPM", "original"), "BPM, S
 
 def cell(row, column):
     """One method on one kind of box."""
-    source, reading = ROWS[row]
+    source, decoding = ROWS[row]
     published = (row, column) if (row, column) in PRINTED else None
-    return Cell(source, "nme_ion", View("full", reading, COLUMNS[column]), published=published)
+    return Cell(source, "nme_ion", View("full", decoding, COLUMNS[column]), published=published)
 
 
 def draw(results, path):

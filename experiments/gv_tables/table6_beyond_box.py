@@ -20,8 +20,8 @@ WHOLE = "whole box"  # ours: what it does to boxes that were not shrunk
 
 def cell(row, column):
     """The net of Table 1 read with one tau and one sigma."""
-    reading = pairs(beyond_box=True, tau=ROWS[row], sigma_bbs=COLUMNS[column])
-    return Cell(GV_300W, "nme_ion", View("full", reading, SHRUNK), published=(row, column))
+    decoding = pairs(beyond_box=True, tau=ROWS[row], sigma_bbs=COLUMNS[column])
+    return Cell(GV_300W, "nme_ion", View("full", decoding, SHRUNK), published=(row, column))
 
 
 BEST = ("tau=2.0", "sigma=2.0")

@@ -1,4 +1,4 @@
-"""Gaussian Vector, Table 9: the output's size and the time of the net and of the reading, heatmaps against vectors.
+"""Gaussian Vector, Table 9: the output's size and the time of the net and of the decoding, heatmaps against vectors.
 
     python -m experiments.gv_tables.table9_time --preset ablate --seeds 3
 
@@ -19,7 +19,7 @@ READ, SEARCH, OUTPUT, SAVED = "post-processing", "search for the maxima", "outpu
 # column: (measurement, its name for it, decimals, whether the paper prints it)
 COLUMNS = {
     "dim1": (SIZES, "dim1", 0, True), "dim2": (SIZES, "dim2", 0, True), "dim3": (SIZES, "dim3", 0, True),
-    "net-forward": (TIMES, "forward", 3, True), READ: (TIMES, "reading", 3, True),
+    "net-forward": (TIMES, "forward", 3, True), READ: (TIMES, "decoding", 3, True),
     "transmission": (TIMES, "transmission", 3, True), OUTPUT: (SIZES, "kib", 0, False), "whole": (TIMES, "whole", 3, False),
     SEARCH: (TIMES, "search", 3, False), "decoder": (TIMES, "decoder", 3, False),
 }
@@ -56,7 +56,7 @@ TABLE = Table(
         "search for the maxima alone is one call of OpenCV's. \"Decoder\" is MXNet's, which evaluation uses.",
         "Transmission is the way from an accelerator to the processor that reads the output. On a CPU there is none to measure: "
         "the output that it would move is given.",
-        "The paper's net takes 6 ms on an accelerator, its reading 2 ms on a phone's processor. On one CPU the net's time all "
+        "The paper's net takes 6 ms on an accelerator, its decoding 2 ms on a phone's processor. On one CPU the net's time all "
         "but hides what is saved.",
         "\"Folded\" gives the same vectors from the averages of the encoder's maps, without heatmaps.",
         "MobileNetV3's size (large) and the FPN's width (256) are not stated in the paper. A time is the least of 12 rounds in "

@@ -1,4 +1,4 @@
-"""What a face costs with heatmaps and with vectors: the output's size, the net's time, and the reading's (GV, Table 9).
+"""What a face costs with heatmaps and with vectors: the output's size, the net's time, and the decoding's (GV, Table 9).
 
 Both are read a face at a time by the same means, the fastest at hand: NumPy's search for the maximum, and the shift by its two
 neighbours. In the paper the output comes from an accelerator, so that the processor that reads it does not have it in its cache:
@@ -49,7 +49,7 @@ def read_vectors(lines, side, stride):
 
 
 def search(lines):
-    """The maxima alone, by OpenCV: one call of compiled code, where NumPy's reading is a dozen calls with a fixed cost each."""
+    """The maxima alone, by OpenCV: one call of compiled code, where NumPy's decoding is a dozen calls with a fixed cost each."""
     return cv2.reduceArgMax(lines, axis=1)
 
 
@@ -69,7 +69,7 @@ def build(context):
         net = run.method.net(LANDMARKS, {})
         net.initialize(mx.init.Xavier(), ctx=context.device)
         net.hybridize(static_alloc=True, static_shape=True)
-        decoder = run.method.ready_decoder(run.method.Reading(), {}, context.device)
+        decoder = run.method.ready_decoder(run.method.Decoding(), {}, context.device)
         decoder.hybridize(static_alloc=True, static_shape=True)
         made[row] = net, decoder, run
     return made
@@ -105,12 +105,12 @@ def _fetch(outputs):
 
 
 def times(context):
-    """{"forward/ROW", "reading/ROW", "search/ROW", "decoder/ROW", "whole/ROW", "saved"}: milliseconds a face, the least of rounds
-    that take turns.
+    """{"forward/ROW", "decoding/ROW", "search/ROW", "decoder/ROW", "whole/ROW", "saved"}: milliseconds a face, the least of
+    rounds that take turns.
 
-    forward: the net. reading: NumPy's; search: OpenCV's, for the maxima alone; of both the median over the faces of a row.
+    forward: the net. decoding: NumPy's; search: OpenCV's, for the maxima alone; of both the median over the faces of a row.
     decoder: MXNet's, that evaluation uses. "transmission/ROW": from the device to the processor, only where they are two. whole:
-    forward, transmission and reading; saved: the share of the heatmaps' whole that vectors save.
+    forward, transmission and decoding; saved: the share of the heatmaps' whole that vectors save.
     """
     found, held = {}, {}
     for row, (net, decoder, run) in build(context).items():
@@ -119,8 +119,8 @@ def times(context):
         _run(decoder, *outputs)     # the first call builds and tunes, and is not timed
         lines, side = lines_of(outputs), run.method.options.side
         faces = np.repeat(lines[None], max(1, ROW_BYTES // lines.nbytes), axis=0)
-        reading = (read_heatmaps if len(outputs) == 1 else read_vectors), side, run.crop.size / side
-        held[row] = net, image, decoder, outputs, faces, reading
+        decoding = (read_heatmaps if len(outputs) == 1 else read_vectors), side, run.crop.size / side
+        held[row] = net, image, decoder, outputs, faces, decoding
 
     def note(name, milliseconds):
         found[name] = min(milliseconds, found.get(name, milliseconds))
@@ -128,13 +128,13 @@ def times(context):
     for _ in range(ROUNDS.get(context.preset, MOST_ROUNDS)):
         for row, (net, image, decoder, outputs, faces, (read, side, stride)) in held.items():
             note(f"forward/{row}", _ms(_run, net, image))
-            note(f"reading/{row}", float(np.median([_ms(read, face, side, stride) for face in faces])))
+            note(f"decoding/{row}", float(np.median([_ms(read, face, side, stride) for face in faces])))
             note(f"search/{row}", float(np.median([_ms(search, face) for face in faces])))
             for _ in range(CALLS):
                 note(f"decoder/{row}", _ms(_run, decoder, *outputs))
             if context.device.device_type != "cpu":
                 note(f"transmission/{row}", _ms(_fetch, outputs))
     for row in ROWS:
-        found[f"whole/{row}"] = sum(found.get(f"{part}/{row}", 0) for part in ("forward", "reading", "transmission"))
+        found[f"whole/{row}"] = sum(found.get(f"{part}/{row}", 0) for part in ("forward", "decoding", "transmission"))
     found["saved"] = 1 - found[f"whole/{VECTOR}"] / found[f"whole/{PLAIN}"]
     return found

@@ -77,16 +77,16 @@ class Train:
 
 @dataclass(frozen=True)
 class View:
-    """A way to evaluate a training. split; reading: options of the method's Reading, by ``pairs``; shrink: share off the box."""
+    """A way to evaluate a training. split; decoding: options of the method's Decoding, by ``pairs``; shrink: share off."""
 
     split: str
-    reading: tuple = ()
+    decoding: tuple = ()
     shrink: float = 0.0
 
     def name(self):
         """What the view is called in a record; equal views have one name, so 2 is written 2.0."""
-        reading = ",".join(f"{key}={float(value) if type(value) is int else value}" for key, value in self.reading)
-        return self.split + (f"|{reading}" if reading else "") + (f"|shrink={self.shrink:g}" if self.shrink else "")
+        decoding = ",".join(f"{key}={float(value) if type(value) is int else value}" for key, value in self.decoding)
+        return self.split + (f"|{decoding}" if decoding else "") + (f"|shrink={self.shrink:g}" if self.shrink else "")
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class Table:
     """A table or figure of a paper.
 
     key: "gv-table8"; paper: "gv" or "anchorface"; number: the table's (0 for none); title: what it compares; unit: of its
-    numbers; cells: {(row, column): Cell}; claims: what the paper concludes; figures: what is drawn; notes: readings that matter
-    and what differs from the paper, a line each.
+    numbers; cells: {(row, column): Cell}; claims: what the paper concludes; figures: what is drawn; notes: readings of the paper
+    that matter and what differs from it, a line each.
     """
 
     key: str

@@ -96,6 +96,11 @@ def _is_base_name(name):
     return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name and "\0" not in name
 
 
+def fitted_of(sidecar):
+    """What the method learnt before training, as the sidecar has it; older ones call it "arrays"."""
+    return sidecar.get("fitted", sidecar.get("arrays"))
+
+
 def _wrong(sidecar):
     """What makes JSON values no sidecar, in words, or ""."""
     checks = {"step": lambda v: _is_number(v, int), "seconds": _is_number, "start": lambda v: isinstance(v, str),
@@ -111,13 +116,13 @@ def _wrong(sidecar):
     devices = sidecar.get("devices", [])
     if not isinstance(devices, list) or not all(isinstance(name, str) for name in devices):
         return '"devices" is no list of names'
-    fitted = sidecar.get("arrays")
+    fitted = fitted_of(sidecar)
     if fitted is not None:
         try:
             if not all(np.isfinite(np.array(value, np.float64)).all() for value in fitted.values()):
-                return '"arrays" holds what is not finite'
+                return '"fitted" holds what is not finite'
         except (ValueError, TypeError, AttributeError):
-            return '"arrays" holds what is no array'
+            return '"fitted" holds what is no array'
     return ""
 
 
@@ -151,11 +156,11 @@ def load(run, part="weights"):
     return mx.nd.load(str(path))
 
 
-def arrays_digest(arrays):
+def fitted_digest(fitted):
     """A hash of {name: NumPy array}, to tell apart what methods learnt from their training shapes."""
     digest = hashlib.sha256()
-    for name in sorted(arrays):
-        value = np.ascontiguousarray(arrays[name])
+    for name in sorted(fitted):
+        value = np.ascontiguousarray(fitted[name])
         digest.update(f"{name}{value.dtype}{value.shape}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()

@@ -8,11 +8,12 @@ Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-
 import argparse
 import json
 import os
+import sys
 import warnings
 
 from gv import __version__
 from gv.core import exits
-from gv.core.errors import InputError
+from gv.core.errors import InputError, PartlyDone
 
 LOADER_CORES = 1    # left free for the thread that cuts the next batch: OpenMP's waiting threads lose threefold beside it
 
@@ -22,6 +23,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Renamed(argparse.Action):
+    """An option under its old name: it does what the new one does, and says so."""
+
+    def __init__(self, *args, now, **options):
+        super().__init__(*args, **options)
+        self.now = now
+
+    def __call__(self, parser, namespace, value, option=None):
+        print(f"{parser.prog}: {option} is now called {self.now}", file=sys.stderr)
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), value])
 
 
 def _parser(program, method_names, presets, more):
@@ -59,17 +72,19 @@ def _parser(program, method_names, presets, more):
     evaluate.add_argument("--shrink", type=float, default=0.0, help="take this share off the boxes first (0.1 in GV's Table 5)")
     evaluate.add_argument("--boxes", choices=("index", "detector"), default="index",
                           help="the index's boxes, or those of OpenCV's face cascade, mapped (default %(default)s)")
-    evaluate.add_argument("--read", action="append", default=[], metavar="NAME:KEY=VALUE,...",
-                          help="another way to read the outputs, e.g. bbs:beyond_box=true; may be repeated, one pass for all")
+    evaluate.add_argument("--decode", action="append", default=[], metavar="NAME:KEY=VALUE,...",
+                          help="another way to make points of outputs, e.g. bbs:beyond_box=true; may be repeated")
+    evaluate.add_argument("--read", action=_Renamed, dest="decode", default=[], now="--decode", help="the old name of --decode",
+                          metavar="NAME:KEY=VALUE,...")
     evaluate.add_argument("--threshold", type=float, default=0.1, help="of failure rate and AUC (default %(default)s)")
 
     predict = command("predict", "Find landmarks on pictures.", f"{program} predict --run runs/first face.jpg --out drawn")
     predict.add_argument("--run", required=True, help="folder of the run")
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
     predict.add_argument("--box", help="x0,y0,x1,y1 of the face in each picture; without it OpenCV's cascade looks for faces")
     predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
-                         help="how outputs are read, e.g. beyond_box=false")
+                         help="how outputs become points, e.g. beyond_box=false")
 
     for name, (text, example, add_arguments, _) in more.items():
         add_arguments(command(name, text, f"{program} {name} {example}"))
@@ -79,6 +94,17 @@ def _parser(program, method_names, presets, more):
     options.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
     options.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
     return parser
+
+
+def _joined(argv):
+    """The arguments with ``--box -5,...`` as ``--box=-5,...``: a number below 0 is no option."""
+    joined = []
+    for text in map(str, argv):
+        if joined and joined[-1] == "--box" and text.startswith("-") and text[1:2].isdigit():
+            joined[-1] = f"--box={text}"
+        else:
+            joined.append(text)
+    return joined
 
 
 def _set_threads(arguments):
@@ -103,14 +129,21 @@ def main(program, method_names, presets, load_methods, argv=None, more=None):
     function of (arguments, methods) to (report as JSON values, the same as text))}.
     """
     more = more or {}
-    arguments = _parser(program, method_names, presets, more).parse_args(argv)
+    arguments = _parser(program, method_names, presets, more).parse_args(_joined(sys.argv[1:] if argv is None else argv))
 
     def go():
         _set_threads(arguments)
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
         from gv.core import commands
         own = more.get(arguments.command)
-        report, text = (own[3] if own else getattr(commands, arguments.command))(arguments, load_methods())
-        print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
+
+        def tell(report, text):
+            print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
+
+        try:
+            tell(*(own[3] if own else getattr(commands, arguments.command))(arguments, load_methods()))
+        except PartlyDone as error:
+            tell(error.report, error.text)
+            raise
 
     return exits.run(go, program)

@@ -7,27 +7,30 @@ import os
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from gv.core import checkpoint, detector, draw, evaluate, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
 from gv.core.devices import parse_devices
-from gv.core.errors import InputError
+from gv.core.errors import InputError, PartlyDone
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
-from gv.core.layouts import get_layout
-from gv.core.predict import Predictor, check_box
+from gv.core.predict import Predictor
 from gv.core.run import build_net, load_run, plan, refuse_other, stored_config
 
 METRICS_FILE = "metrics.json"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+MOST_SAID = 3        # pictures that could not be used, named one by one
+FEW_STEPS = 100      # of training, below which an error is that of a net that has hardly begun
 
 
 def _check_pictures(index, faces):
     """InputError for the first picture that is missing or has no picture's header."""
     for face in faces:
         path = os.path.join(str(index.folder), face.image)
-        if not os.path.isfile(path) or not cv2.haveImageReader(path):
+        if not os.path.isfile(path) or _printable(path) != path or not cv2.haveImageReader(path):   # which crashes on such names
             read_picture(path)  # says which of the two, or that a header OpenCV does not announce can be read after all
 
 
@@ -66,7 +69,7 @@ def options(arguments, methods):
     """``options``: every option of a method, by part, at the values of a preset."""
     run = plan(methods, arguments.method, arguments.preset, {}, landmarks=0)
     parts = {"method": run.method.options, "crop": run.crop, "augmentation": run.augment, "training": run.training,
-             "reading (eval --read, predict --set)": run.method.Reading()}
+             "decoding (eval --decode, predict --set)": run.method.Decoding()}
     report = {part: dataclasses.asdict(value) for part, value in parts.items()}
     lines = []
     for part, value in parts.items():
@@ -82,15 +85,15 @@ def _as_setting(value):
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _readings(method, texts):
-    """{name: Reading} of the default and each ``NAME:KEY=VALUE,...``."""
-    readings = {"default": method.Reading()}
+def _decodings(method, texts):
+    """{name: Decoding} of the default and each ``NAME:KEY=VALUE,...``."""
+    decodings = {"default": method.Decoding()}
     for text in texts:
         name, colon, rest = text.partition(":")
-        if not colon or not name or name in readings:
-            raise InputError(f"--read {text}", "no name of its own", "NAME:KEY=VALUE,...")
-        readings[name] = fill(method.Reading, parse_settings(rest.split(","), f"--read {name}:"))
-    return readings
+        if not colon or not name or name in decodings:
+            raise InputError(f"--decode {text}", "no name of its own", "NAME:KEY=VALUE,...")
+        decodings[name] = fill(method.Decoding, parse_settings(rest.split(","), f"--decode {name}:"))
+    return decodings
 
 
 def _detected(dataset, mapping):
@@ -109,16 +112,16 @@ def eval(arguments, methods):
         raise InputError("--shrink", arguments.shrink, "a share from 0 to below 1")
     if arguments.threshold <= 0:
         raise InputError("--threshold", arguments.threshold, "more than 0")
-    run, sidecar, arrays = load_run(methods, arguments.run)
+    run, sidecar, fitted = load_run(methods, arguments.run)
     index = read_index(arguments.data)
     faces = read_split(index, arguments.split)
     if index.layout != run.landmarks:
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
                          "evaluate on an index of the same layout")
-    readings = _readings(run.method, arguments.read)
+    decodings = _decodings(run.method, arguments.decode)
     device = parse_devices(arguments.devices)[0]
     _check_pictures(index, faces)
-    net = build_net(run, arrays, arguments.run, [device])
+    net = build_net(run, fitted, arguments.run, [device])
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     name, total = arguments.split, len(faces)
     if arguments.boxes == "detector":
@@ -134,26 +137,22 @@ def eval(arguments, methods):
     if arguments.shrink:
         name += f"_shrink{arguments.shrink:g}"
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
-    decoders = {key: run.method.ready_decoder(reading, arrays, device) for key, reading in readings.items()}
-    figures, seen = run.method.diagnostics(readings["default"], arrays), []
-    observe = (lambda outputs, true: seen.append(figures(outputs, true))) if figures else None
-    points = evaluate.decode_faces(net, decoders, dataset, device, matrices, observe=observe)
-    norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
-    errors = {key: {norm: evaluate.face_errors(found, faces, norm, index.layout) for norm in norms}
-              for key, found in points.items()}
+    found = evaluate.measure(run, fitted, net, index, dataset, decodings, device, matrices)
+    errors = found.errors
     report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
               "boxes": arguments.boxes if arguments.boxes == "detector" else
               "landmarks" if run.crop.boxes == "landmarks" else index.box_source, "shrink": arguments.shrink,
               "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split),
-              "start": sidecar["start"],
-              "readings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in readings}}
-    if figures:
-        report["diagnostics"] = evaluate.summarise(seen)
-    yaw = {key: evaluate.by_yaw(errors[key][index.normaliser], faces) for key in readings}
+              "start": sidecar["start"], "steps": sidecar["step"],
+              "mean_shape": evaluate.mean_shape_error(run, index, faces, matrices),
+              "decodings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in decodings}}
+    if found.own:
+        report["diagnostics"] = evaluate.summarise(found.own)
+    yaw = {key: evaluate.by_yaw(errors[key][index.normaliser], faces) for key in decodings}
     if yaw["default"]:
         report["yaw"] = yaw
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
-                          {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in readings})
+                          {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in decodings})
     stored = Path(arguments.run) / METRICS_FILE
     write_json(stored, {**_earlier_metrics(stored), name: report})
     return report, _eval_text(report, index.normaliser, arguments.threshold)
@@ -168,19 +167,23 @@ def _earlier_metrics(path):
 
 
 def _summary(errors, normaliser, threshold):
-    """Metrics of one reading, the normaliser part of each name; fractions."""
-    values = metrics.summary(errors[normaliser], threshold)
-    named = {f"nme_{normaliser}": values["nme"], f"nme_{normaliser}_low": values.get("nme_low"),
-             f"nme_{normaliser}_high": values.get("nme_high"), f"fr_{normaliser}_{threshold:g}": values["fr"],
-             f"auc_{normaliser}_{threshold:g}": values["auc"]}
-    return {**named, **{f"nme_{name}": float(column.mean()) for name, column in errors.items() if name != normaliser}}
+    """Metrics of one decoding; fractions. nme_X_low, nme_X_high: of the index's own normaliser X (``metrics.summary``)."""
+    spread = metrics.summary(errors[normaliser], threshold)
+    figures = evaluate.figures_of(errors, (threshold,))
+    return {f"nme_{normaliser}": figures[f"nme_{normaliser}"], f"nme_{normaliser}_low": spread.get("nme_low"),
+            f"nme_{normaliser}_high": spread.get("nme_high"), **figures}
 
 
 def _eval_text(report, normaliser, threshold):
     lines = [f"{report['run']}: {report['method']} on {report['split']}, {report['faces']} of {report['of']} faces, "
              f"boxes: {report['boxes']}" + (f", shrunk by {report['shrink']:g}" if report["shrink"] else ""),
              f"trained on {report['provenance']}, {report['start']}; evaluated on {report['evaluated_on']}"]
-    for key, values in report["readings"].items():
+    if report["steps"] < FEW_STEPS:
+        lines.append(f"  the run has trained for {report['steps']} steps: its errors say nothing of the method")
+    if report["mean_shape"] is not None:
+        lines.append(f"  {'mean shape':12s} NME({normaliser.upper()}) {100 * report['mean_shape']:.2f} %: the training "
+                     "faces' mean put into each box, without a look at the picture")
+    for key, values in report["decodings"].items():
         low, high = values[f"nme_{normaliser}_low"], values[f"nme_{normaliser}_high"]
         spread = f" [{100 * low:.2f}, {100 * high:.2f}]" if low is not None else ""
         others = "".join(f"  {name[4:].upper()} {100 * value:.2f} %" for name, value in values.items()
@@ -208,41 +211,79 @@ def _parse_box(text):
     return box
 
 
+def _pictures(given):
+    """The pictures of paths, some of which may be folders; InputError for a folder without one."""
+    found = []
+    for path in given:
+        inside = [path]
+        if os.path.isdir(path):
+            inside = sorted(str(one) for one in Path(path).iterdir() if one.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)}")
+        found += inside
+    return found
+
+
 def _output_paths(images, out):
-    """One file name a picture in ``out``; pictures of the same name get a number."""
-    paths = []
+    """{picture: file in ``out``}, pictures of the same name told apart by a number; InputError where one would be overwritten."""
+    paths, taken = {}, set()
     for image in images:
         stem, number = Path(image).stem, 1
         path = Path(out) / f"{stem}.png"
-        while path in paths:
+        while path in taken:
             number += 1
             path = Path(out) / f"{stem}-{number}.png"
-        paths.append(path)
+        taken.add(path)
+        paths[image] = path
+    for path in taken:
+        if any(os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image) for image in images):
+            raise InputError(f"--out {out}", f"{path} is one of the pictures given", "another folder", "it would be lost")
     return paths
 
 
+def _numbers(scores):
+    """Scores as JSON has them: null where there is none."""
+    return [None if np.isnan(score) else round(float(score), 4) for score in scores]
+
+
+def _printable(text):
+    """A name that can be printed and written as JSON whatever its bytes are."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def predict(arguments, methods):
-    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``."""
-    pictures = [read_picture(path) for path in arguments.images]
+    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. One picture is held at a time."""
+    images = list(dict.fromkeys(_pictures(arguments.images)))
     box = _parse_box(arguments.box) if arguments.box is not None else None
-    if box:
-        for picture in pictures:
-            check_box(box, picture)
+    paths = _output_paths(images, arguments.out) if arguments.out else {}
     predictor = Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], parse_settings(arguments.settings))
-    results, lines, drawn = [], [], []
-    for path, picture in zip(arguments.images, pictures):
-        boxes = [box] if box else predictor.faces(picture)
-        points = predictor(picture, boxes)
-        results.append({"image": path, "faces": [{"box": list(b), "points": p.tolist()} for b, p in zip(boxes, points)]})
-        lines.append(f"{path}: {len(boxes)} face{'' if len(boxes) == 1 else 's'}" + ("" if boxes else
+    results, lines, failed = [], [], []
+    for path in images:
+        try:
+            picture = read_picture(path, upright=True)
+            faces = predictor(picture, [box] if box else None)
+            if paths:
+                drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
+                os.makedirs(arguments.out, exist_ok=True)
+                if not draw.write_picture(paths[path], drawn):
+                    raise InputError(paths[path], "could not be written", "a folder that can be written to", "check --out")
+        except InputError as error:
+            failed.append(error)
+            continue
+        results.append({"image": _printable(path), "faces": [
+            {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
+        lines.append(f"{_printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
                      "; no frontal face was found, give --box x0,y0,x1,y1"))
-        for b, p in zip(boxes, points):
-            lines.append(f"  box {','.join(f'{v:.1f}' for v in b)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in p))
-        drawn.append(draw.draw_faces(picture, points, boxes))
-    if arguments.out:
-        os.makedirs(arguments.out, exist_ok=True)
-        for path, picture in zip(_output_paths(arguments.images, arguments.out), drawn):
-            if not draw.write_picture(path, picture):
-                raise InputError(path, "could not be written", "a folder that can be written to", "check --out")
-            lines.append(f"drawn: {path}")
-    return {"run": str(arguments.run), "images": results}, "\n".join(lines)
+        for face in faces:
+            lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
+                         " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points))
+        if paths:
+            lines.append(f"drawn: {_printable(paths[path])}")
+    report, text = {"run": str(arguments.run), "images": results}, "\n".join(lines)
+    if len(failed) == 1 and len(images) == 1:
+        raise failed[0]
+    if failed:
+        said = "; ".join(str(error) for error in failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
+        raise PartlyDone({**report, "failed": [str(error) for error in failed]}, text, f"{len(failed)} of {len(images)} pictures",
+                         said, "", "the others are done")
+    return report, text

@@ -51,16 +51,17 @@ class Crop:
         return geometry.crop_matrix(geometry.enlarge_box(box, self.enlarge), self.size)
 
 
-def read_picture(path):
+def read_picture(path, upright=False):
     """A picture as (H, W, 3) uint8 RGB; InputError where it is missing or no picture.
 
-    Pixels are taken as stored: the landmarks of the data sets were set without the EXIF orientation.
+    Pixels are taken as stored: the landmarks of the data sets were set without the EXIF orientation. upright: turned as that
+    orientation says, as viewers show it.
     """
     if not os.path.isfile(path):
         raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
     data = np.fromfile(path, np.uint8)
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)) if data.size else None
     except cv2.error as error:      # of a header that announces more than OpenCV takes
         if "pixels" not in str(error).lower():
             raise

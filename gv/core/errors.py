@@ -18,6 +18,14 @@ class InputError(Exception):
         super().__init__(" ".join("; ".join(parts).split()))
 
 
+class PartlyDone(InputError):
+    """Some of what was asked for could not be used; the rest was done: ``report`` and ``text`` say it, as a command's do."""
+
+    def __init__(self, report, text, *error):
+        super().__init__(*error)
+        self.report, self.text = report, text
+
+
 def one_of(where, found, choices, what=""):
     """``found`` if it is among ``choices``; InputError that lists them otherwise. what: the kind of thing, before its name."""
     if found not in choices:

@@ -1,12 +1,14 @@
 """Errors of a net on a split: one forward pass, read by as many decoders as asked."""
 
 import csv
+from dataclasses import dataclass
 
 import mxnet as mx
 import numpy as np
 
 from gv.core import geometry, metrics
 from gv.core.data import FaceDataset, to_input
+from gv.core.faces import read_split
 from gv.core.files import replacing
 from gv.core.layouts import get_layout
 from gv.core.method import as_list
@@ -45,6 +47,18 @@ def place_shape(shape, dataset):
     return np.stack([geometry.transform_points(geometry.invert(dataset.matrix(i)), shape) for i in range(len(dataset))])
 
 
+def mean_shape_error(run, index, faces, matrices, split="train"):
+    """The mean NME of the training faces' mean shape put into faces' crops, by the index's normaliser; None without that split.
+
+    matrices: image to crop, (2, 3) a face.
+    """
+    if not index.splits.get(split):
+        return None
+    shape = mean_shape(FaceDataset(index.folder, read_split(index, split), index.layout, run.crop))
+    points = np.stack([geometry.transform_points(geometry.invert(matrix), shape) for matrix in matrices])
+    return float(face_errors(points, faces, index.normaliser, index.layout).mean())
+
+
 def true_points(faces):
     """Landmarks of faces, (N, L, 2), in image pixels."""
     return np.stack([face.points for face in faces])
@@ -57,6 +71,51 @@ def face_errors(predicted, faces, normaliser, layout):
     return metrics.nme(predicted, points, metrics.normaliser(normaliser, points, get_layout(layout), boxes))
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one forward pass over N faces gave. errors: {name of a decoding: {normaliser: NME of each face (N,), a share}}, the
+    index's own normaliser first; own: {figure of the method's own: (N,)}, of the default decoding, empty where it has none."""
+
+    errors: dict
+    own: dict
+
+    def of(self, rows):
+        """The same of some of the faces."""
+        errors = {name: {norm: values[rows] for norm, values in found.items()} for name, found in self.errors.items()}
+        return Measured(errors, {name: values[rows] for name, values in self.own.items()})
+
+
+def measure(run, fitted, net, index, dataset, decodings, device, matrices=None):
+    """``Measured`` of the faces of a data set, with a trained run's net.
+
+    decodings: {name: instance of the method's Decoding}. matrices: image to crop, (2, 3) a face; None takes the data set's own.
+    """
+    decoders = {name: run.method.ready_decoder(decoding, fitted, device) for name, decoding in decodings.items()}
+    diagnose, told = run.method.diagnostics(run.method.Decoding(), fitted), []
+    observe = (lambda outputs, true: told.append(diagnose(outputs, true))) if diagnose else None
+    points = decode_faces(net, decoders, dataset, device, matrices, observe=observe)
+    norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
+    errors = {name: {norm: face_errors(found, dataset.faces, norm, index.layout) for norm in norms}
+              for name, found in points.items()}
+    return Measured(errors, {name: np.concatenate([batch[name] for batch in told]) for name in told[0]} if told else {})
+
+
+def figures_of(errors, thresholds):
+    """{name: number} of per-face errors {normaliser: (N,)}, as reports and records name them; fractions.
+
+    nme_X, fr_X_T, auc_X_T: mean, share of failures and AUC by the normaliser X at each threshold T; variance: of the first
+    normaliser's errors.
+    """
+    figures = {}
+    for name, column in errors.items():
+        figures[f"nme_{name}"] = float(column.mean())
+        for threshold in thresholds:
+            figures[f"fr_{name}_{threshold:g}"] = metrics.failure_rate(column, threshold)
+            figures[f"auc_{name}_{threshold:g}"] = metrics.auc(column, threshold)
+    figures["variance"] = float(next(iter(errors.values())).var())
+    return figures
+
+
 def write_errors(path, faces, errors):
     """A CSV row an image: its name and its NME under each decoder. errors: {column: (N,)}. Whole or not at all."""
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
@@ -65,11 +124,11 @@ def write_errors(path, faces, errors):
         writer.writerows([face.image, *(f"{column[i]:.8f}" for column in errors.values())] for i, face in enumerate(faces))
 
 
-def summarise(batches):
-    """{name: mean} of a list of {name: (b,)}; a name with faces that have no such figure gets "<name>_undefined", their count."""
+def summarise(own):
+    """{name: mean} of {name: (N,)}; a name with faces that have no such figure gets "<name>_undefined", their count."""
     report = {}
-    for name in batches[0] if batches else ():
-        values = np.concatenate([np.asarray(batch[name], np.float64) for batch in batches])
+    for name, column in own.items():
+        values = np.asarray(column, np.float64)
         defined = np.isfinite(values)
         report[name] = float(values[defined].mean()) if defined.any() else None
         if not defined.all():
@@ -90,12 +149,12 @@ def by_yaw(errors, faces):
 
 
 def curve_of(run, index, faces, device):
-    """A function of (net, arrays) to {"nme_<normaliser>": error on these faces}, for the curve drawn during training."""
+    """A function of (net, fitted) to {"nme_<normaliser>": error on these faces}, for the curve drawn during training."""
 
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
 
-    def measure(net, arrays):
-        decoder = run.method.ready_decoder(run.method.Reading(), arrays, device)
+    def measure(net, fitted):
+        decoder = run.method.ready_decoder(run.method.Decoding(), fitted, device)
         points = decode_faces(net, {"default": decoder}, dataset, device)["default"]
         return {f"nme_{index.normaliser}": float(face_errors(points, faces, index.normaliser, index.layout).mean())}
 

@@ -2,18 +2,20 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 
 class Method(ABC):
     """A landmark detector: how its net is built, trained and read.
 
-    name: as in ``--method``. Options: frozen dataclass of what is fixed at training. Reading: frozen dataclass of how
+    name: as in ``--method``. Options: frozen dataclass of what is fixed at training. Decoding: frozen dataclass of how
     outputs are turned into points, free to vary on the same weights. PRESETS: {name: {option: value}}, flat names of
-    Options, Crop, Augment and Training. beyond_box: whether ``Reading`` can place landmarks outside the crop (Eq. 7).
+    Options, Crop, Augment and Training. beyond_box: whether ``Decoding`` can place landmarks outside the crop (Eq. 7).
     """
 
     name = ""
     Options = None
-    Reading = None
+    Decoding = None
     PRESETS = {}
     beyond_box = False
 
@@ -31,20 +33,20 @@ class Method(ABC):
         return {}
 
     @abstractmethod
-    def net(self, landmarks, arrays):
+    def net(self, landmarks, fitted):
         """The HybridBlock from images (B, 3, S, S) to one output or a list of them."""
 
     @abstractmethod
-    def loss(self, arrays):
+    def loss(self, fitted):
         """The HybridBlock from (*outputs, points_px (B, L, 2)) to one loss an image, (B,)."""
 
     @abstractmethod
-    def decoder(self, reading, arrays):
+    def decoder(self, decoding, fitted):
         """The HybridBlock from (*outputs) to points_px (B, L, 2), in crop pixels."""
 
-    def ready_decoder(self, reading, arrays, device):
+    def ready_decoder(self, decoding, fitted, device):
         """``decoder`` with the constants it may hold on ``device``."""
-        decoder = self.decoder(reading, arrays)
+        decoder = self.decoder(decoding, fitted)
         decoder.initialize(ctx=device)
         return decoder
 
@@ -52,10 +54,20 @@ class Method(ABC):
         """Put published weights into the encoder (path None: the zoo's download)."""
         net.encoder.load_zoo(path, devices)
 
-    def diagnostics(self, reading, arrays):
+    def scores(self, outputs, fitted):
+        """How sure the net is of each landmark, (B, L) in 0 to 1, from its outputs (NumPy arrays); None: they do not say."""
+        return None
+
+    def diagnostics(self, decoding, fitted):
         """The method's own figures: a function of (outputs, points_px (B, L, 2)) to {name: (B,) array}, NaN where a face
         has none; or None."""
         return None
+
+
+def peak_scores(outputs, top):
+    """(B, L) in 0 to 1: the lowest, over the outputs (B, L, ...), of a landmark's peak as a share of its label's, ``top``."""
+    peaks = [np.asarray(output).reshape(*output.shape[:2], -1).max(axis=2) for output in outputs]
+    return np.clip(np.min(peaks, axis=0) / top, 0, 1)
 
 
 def as_list(outputs):

@@ -1,28 +1,48 @@
-"""From a picture to landmarks: ``Predictor`` loads a run once and reads any number of faces."""
+"""From a picture to landmarks: ``Predictor`` loads a run once and finds the landmarks of any number of faces."""
+
+import os
+from dataclasses import dataclass
 
 import mxnet as mx
 import numpy as np
 
 from gv.core import detector, geometry
 from gv.core.config import fill
-from gv.core.data import to_input
+from gv.core.data import read_picture, to_input
 from gv.core.errors import InputError
 from gv.core.method import as_list
 from gv.core.run import build_net, load_run
 
+MOST_AT_ONCE = 32     # faces in one batch: memory does not grow with the faces of a picture
 
-class Predictor:
-    """A trained run, ready to find landmarks.
 
-    methods: {name: Method class}. folder: the run. device: an MXNet context. reading: {option: value} of how outputs are
-    read; where the method knows Beyond Box it is on, as the paper has it for prediction.
+@dataclass(frozen=True)
+class FoundFace:
+    """One face of a picture.
+
+    points: (L, 2) float64, x and y in pixels of the picture, the centre of its top-left pixel being (0, 0); in the order of the
+    layout the run was trained with. box: (x0, y0, x1, y1) in the same pixels, that the points were looked for in. scores: (L,)
+    float64, how sure the net is of each landmark, from 0 to 1; NaN where the method has no such figure.
     """
 
-    def __init__(self, methods, folder, device=None, reading=None):
+    points: np.ndarray
+    box: tuple
+    scores: np.ndarray
+
+
+class Predictor:
+    """A trained run, ready to find landmarks: ``gv.load`` and ``anchorface.load`` give one.
+
+    methods: {name: Method class}. folder: the run. device: an MXNet context. decoding: {option: value} of how outputs become
+    points; where the method knows Beyond Box it is on, as the paper has it for prediction.
+    """
+
+    def __init__(self, methods, folder, device=None, decoding=None):
         self.device = device or mx.cpu()
-        self.run, self.sidecar, arrays = load_run(methods, folder)
-        self.net = build_net(self.run, arrays, folder, [self.device])
-        self.decoder = self.run.method.ready_decoder(prediction_reading(self.run.method, reading or {}), arrays, self.device)
+        self.run, self.sidecar, self.fitted = load_run(methods, folder)
+        self.net = build_net(self.run, self.fitted, folder, [self.device])
+        decoding = prediction_decoding(self.run.method, decoding or {})
+        self.decoder = self.run.method.ready_decoder(decoding, self.fitted, self.device)
         self.find_faces = None
 
     def faces(self, image):
@@ -31,28 +51,58 @@ class Predictor:
             self.find_faces = detector.FaceDetector()
         return [detector.map_box(box, self.run.crop.detector) for box in self.find_faces(image)]
 
-    def __call__(self, image, boxes):
-        """Landmarks (N, L, 2) in image pixels of N boxes (x0, y0, x1, y1) in an image (H, W, 3) uint8 RGB."""
-        if not len(boxes):
-            return np.zeros((0, self.run.landmarks, 2))
-        for box in boxes:
-            check_box(box, image)
+    def __call__(self, picture, boxes=None):
+        """[FoundFace, ...] of a picture.
+
+        picture: a path, whose EXIF orientation is followed, or an array (H, W, 3) uint8 RGB. boxes: (N, 4), each (x0, y0, x1, y1)
+        in pixels of the picture, in whose order the faces come; without them OpenCV's cascade looks for frontal faces, and the
+        largest comes first. InputError for what is no picture and for a box that has no area or lies outside.
+        """
+        image = read_picture(picture, upright=True) if isinstance(picture, (str, os.PathLike)) else check_image(picture)
+        boxes = self.faces(image) if boxes is None else [check_box(box, image) for box in boxes]
+        found = []
+        for start in range(0, len(boxes), MOST_AT_ONCE):
+            found += self._find(image, boxes[start:start + MOST_AT_ONCE])
+        return found
+
+    def _find(self, image, boxes):
+        """[FoundFace, ...] of a few boxes, in one batch."""
         matrices = [self.run.crop.matrix(box) for box in boxes]
         crops = np.stack([geometry.warp(image, matrix, self.run.crop.size) for matrix in matrices])
-        points = self.decoder(*as_list(self.net(mx.nd.array(to_input(crops), ctx=self.device)))).asnumpy()
-        return np.stack([geometry.transform_points(geometry.invert(m), p) for m, p in zip(matrices, points)])
+        outputs = as_list(self.net(mx.nd.array(to_input(crops), ctx=self.device)))
+        points = self.decoder(*outputs).asnumpy()
+        scores = self.run.method.scores([output.asnumpy() for output in outputs], self.fitted)
+        scores = np.full(points.shape[:2], np.nan) if scores is None else np.asarray(scores, np.float64)
+        return [FoundFace(geometry.transform_points(geometry.invert(matrix), one), tuple(float(v) for v in box), score)
+                for matrix, box, one, score in zip(matrices, boxes, points, scores)]
 
 
-def prediction_reading(method, settings):
-    """The method's ``Reading`` for prediction: as published, with Beyond Box where the method has vectors for it."""
+def prediction_decoding(method, settings):
+    """The method's ``Decoding`` for prediction: as published, with Beyond Box where the method has vectors for it."""
     beyond = {"beyond_box": True} if method.beyond_box else {}
-    return fill(method.Reading, {**beyond, **settings})
+    return fill(method.Decoding, {**beyond, **settings})
+
+
+def check_image(image):
+    """The array of a picture, if it is one; InputError otherwise."""
+    shape, kind = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8 or 0 in shape:
+        raise InputError("picture", f"{type(image).__name__} of shape {shape} and type {kind}",
+                         "a path, or an array (H, W, 3) of uint8, RGB", "cv2.imread gives BGR: turn it with image[:, :, ::-1]")
+    return np.ascontiguousarray(image)
 
 
 def check_box(box, image):
-    """InputError unless the box has an area and shares some with the picture."""
+    """The box as four numbers, if it has an area and shares some with the picture; InputError otherwise."""
+    try:
+        box = tuple(float(value) for value in box)
+    except (TypeError, ValueError):
+        box = ()
+    if len(box) != 4:
+        raise InputError("box", f"{len(box)} numbers", "x0, y0, x1, y1 in pixels")
     geometry.box_size(box)
     height, width = image.shape[:2]
     if box[2] <= -0.5 or box[3] <= -0.5 or box[0] >= width - 0.5 or box[1] >= height - 0.5:
         raise InputError("--box", f"({', '.join(f'{v:g}' for v in box)}) lies outside the picture",
                          f"a box that overlaps its {width} x {height} pixels")
+    return box

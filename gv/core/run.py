@@ -54,7 +54,10 @@ def plan(methods, name, preset, settings, landmarks, source=""):
 def from_config(methods, config, where):
     """The Run a config.json or a sidecar describes; InputError where it is not one."""
     try:
-        method = get_method(methods, config["method"])
+        method = methods.get(config["method"])
+        if method is None:
+            raise InputError(where, f'a run of method "{config["method"]}"', f"one of {', '.join(methods)}",
+                             "use the command, or the package, that trained it: gv or anchorface")
         crop = fill(Crop, config["crop"])
         return Run(method(fill(method.Options, config["options"]), crop.size), int(config["landmarks"]), crop,
                    fill(Augment, config["augment"]), fill(Training, config["training"]), config.get("preset", ""))
@@ -98,23 +101,23 @@ def stored_config(folder):
 
 
 def load_run(methods, folder):
-    """(Run, sidecar, arrays) of a trained run's folder."""
+    """(Run, sidecar, fitted) of a trained run's folder."""
     if not Path(folder).is_dir():
         raise InputError(folder, "no such run", "a folder written by train", "check --run")
     sidecar = checkpoint.read_sidecar(folder)
     run = from_config(methods, sidecar.get("config"), Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR)
-    return run, sidecar, read_arrays(sidecar)
+    return run, sidecar, read_fitted(sidecar)
 
 
-def read_arrays(sidecar):
+def read_fitted(sidecar):
     """What the method learnt before training, {name: float64 array}, out of a sidecar."""
-    return {name: np.array(value, np.float64) for name, value in (sidecar.get("arrays") or {}).items()}
+    return {name: np.array(value, np.float64) for name, value in (checkpoint.fitted_of(sidecar) or {}).items()}
 
 
-def build_net(run, arrays, folder, devices):
+def build_net(run, fitted, folder, devices):
     """The run's net with its trained weights, hybridized, on ``devices``."""
     weights = checkpoint.load(folder)
-    net = run.method.net(run.landmarks, arrays)
+    net = run.method.net(run.landmarks, fitted)
     net.initialize(ctx=devices)
     checkpoint.scatter(net, weights, Path(folder) / checkpoint.FOLDER)
     net.hybridize(static_alloc=True)

@@ -20,7 +20,7 @@ from gv.core.exits import Interrupted, Stop
 from gv.core.faces import faces_digest
 from gv.core.files import lock, remove_leftovers, replacing, write_json
 from gv.core.method import as_list
-from gv.core.run import CONFIG_FILE, read_arrays, refuse_other
+from gv.core.run import CONFIG_FILE, read_fitted, refuse_other
 
 LOG_FILE = "log.csv"
 SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
@@ -133,7 +133,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     if there is one; the result is the same, bit for bit, as without the interruption (at one thread count).
     Ctrl-C and TERM leave a checkpoint at the next step and raise ``exits.Interrupted``. InputError where another process trains
     in ``folder``, or its checkpoint is of other options, faces or numbers of devices.
-    curve: function of (net, arrays) to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
+    curve: function of (net, fitted) to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
     stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
 
     BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
@@ -171,12 +171,12 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         if len(sidecar.get("devices") or devices) != len(devices):
             raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {len(devices)}",
                              "as many: BatchNorm sees other shares of a batch", "give as many --devices, or choose another --out")
-        arrays = read_arrays(sidecar)
+        fitted = read_fitted(sidecar)
     else:
         still = FaceDataset(index.folder, faces, index.layout, run.crop)
         shapes = np.stack([still.points_px(i) for i in range(len(still))])
-        arrays = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
-    net = run.method.net(index.layout, arrays)
+        fitted = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
+    net = run.method.net(index.layout, fitted)
     began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
     step, spent = 0, 0.0
     if sidecar:
@@ -188,7 +188,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
     if training.batchnorm == "frozen":
         freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
     net.hybridize(static_alloc=True)
-    loss = run.method.loss(arrays)
+    loss = run.method.loss(fitted)
     loss.initialize(ctx=devices)
     loss.hybridize(static_alloc=True)
 
@@ -202,8 +202,8 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
     def save():
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
                  "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
-                 "arrays": {name: value.tolist() for name, value in arrays.items()},
-                 "arrays_sha256": checkpoint.arrays_digest(arrays), "faces_sha256": learnt_on,
+                 "fitted": {name: value.tolist() for name, value in fitted.items()},
+                 "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
                  "devices": [str(device) for device in devices],
                  "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
         checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state())
@@ -242,7 +242,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                    "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
             share_statistics(net, devices)  # every epoch, not when a checkpoint is due: the clock must not change the result
             if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
-                row.update({name: f"{value:.6g}" for name, value in curve(net, arrays).items()})
+                row.update({name: f"{value:.6g}" for name, value in curve(net, fitted).items()})
                 clock = time.perf_counter()  # the curve's own time is not training time
             rows.append(row)
             _write_log(folder / LOG_FILE, rows)
