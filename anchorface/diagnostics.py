@@ -5,6 +5,7 @@ import numpy as np
 from anchorface.codec import unit_px
 from gv.core.method import as_list
 
+TINY = 1e-30
 CONSTANT = 1e-12     # a variance below this share of the mean square is rounding: such a vector has no correlation
 
 
@@ -18,14 +19,18 @@ def pearson(x, y):
 
 
 class AnchorDiagnostics:
-    """(outputs, points_px (B, L, 2)) -> {"pearson", "no_anchor", "voting": (B,)}.
+    """(outputs, points_px (B, L, 2)) -> {"pearson", "no_anchor", "voting", "common", "deviation", "epsilon", "far_error": (B,)}.
 
     pearson: r over all anchors between confidence and the length of the prediction's error (Eq. 9; its mean over images is P).
-    no_anchor: 1 where no anchor reaches c_th. voting: how many anchors do.
+    no_anchor: 1 where no anchor reaches c_th. voting: how many anchors do. What P hangs on, over all anchors and alike: common:
+    the root mean square distance of the anchors' mean prediction from the truth; deviation: that of their predictions from their
+    mean, both in shares of the input's side. epsilon: the share of the anchors' own deviation that is left in the predictions,
+    by least squares: 0 where every anchor says the same, 1 where offsets regress nothing. far_error: r between an anchor's
+    distance from the truth and its prediction's error.
     """
 
     def __init__(self, anchors, size, offset_units="share", c_th=0.6):
-        self.anchors, self.unit, self.c_th = anchors, unit_px(offset_units, size), c_th
+        self.anchors, self.unit, self.c_th, self.size = anchors, unit_px(offset_units, size), c_th, size
 
     def votes(self, outputs):
         """(confidences (B, A), predictions O + T (B, A, L, 2) in crop pixels), in the order of the anchors."""
@@ -38,6 +43,14 @@ class AnchorDiagnostics:
 
     def __call__(self, outputs, points_px):
         confidence, predictions = self.votes(outputs)
-        errors = np.sqrt(((predictions - np.asarray(points_px)[:, None]) ** 2).sum(axis=(2, 3)))
+        true = np.asarray(points_px)
+        errors = np.sqrt(((predictions - true[:, None]) ** 2).sum(axis=(2, 3)))
         voting = (confidence >= self.c_th).sum(axis=1)
-        return {"pearson": pearson(confidence, errors), "no_anchor": (voting == 0).astype(float), "voting": voting.astype(float)}
+        mean = predictions.mean(axis=1)                                                                    # (B, L, 2)
+        spread, own = predictions - mean[:, None], self.anchors - self.anchors.mean(axis=0)
+        distances = np.sqrt(((self.anchors - true[:, None]) ** 2).sum(axis=(2, 3)))
+        return {"pearson": pearson(confidence, errors), "no_anchor": (voting == 0).astype(float), "voting": voting.astype(float),
+                "common": np.sqrt(((mean - true) ** 2).sum(axis=2).mean(axis=1)) / self.size,
+                "deviation": np.sqrt((spread ** 2).sum(axis=3).mean(axis=(1, 2))) / self.size,
+                "epsilon": (spread * own).sum(axis=(1, 2, 3)) / max((own ** 2).sum(), TINY),
+                "far_error": pearson(distances, errors)}

@@ -271,6 +271,27 @@ def test_diagnostics_against_equation_9(anchors, batch):
         assert figures["pearson"][b] == pytest.approx(np.corrcoef(errors, confidence)[0, 1], abs=1e-5)
         assert figures["voting"][b] == sum(c >= 0.9 for c in confidence)
         assert figures["no_anchor"][b] == (max(confidence) < 0.9)
+        places = np.array([[offset(offsets, b, a, j, SIZE) + anchors[a, j] for j in range(L)] for a in range(K * P)])
+        middle = places.mean(0)
+        common = math.sqrt(sum(((middle[j] - points[b, j]) ** 2).sum() for j in range(L)) / L) / SIZE
+        apart = sum(((places[a, j] - middle[j]) ** 2).sum() for a in range(K * P) for j in range(L)) / (K * P * L)
+        far = [math.sqrt(((anchors[a] - points[b]) ** 2).sum()) for a in range(K * P)]
+        slope = np.linalg.lstsq((anchors - anchors.mean(0)).reshape(-1, 1), (places - middle).ravel(), rcond=None)[0][0]
+        assert figures["common"][b] == pytest.approx(common, rel=1e-5)
+        assert figures["deviation"][b] == pytest.approx(math.sqrt(apart) / SIZE, rel=1e-5)
+        assert figures["epsilon"][b] == pytest.approx(slope, abs=1e-5)
+        assert figures["far_error"][b] == pytest.approx(np.corrcoef(far, errors)[0, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 1.0])
+def test_epsilon_is_the_share_of_each_offset_that_is_left(anchors, share):
+    """Every anchor moves all but ``share`` of the way to one wrong place: the common error is that place's."""
+    true, wrong = np.full((1, L, 2), 30.0), np.full((L, 2), 34.0)
+    moves = ((1 - share) * (wrong - anchors) / SIZE).reshape(K, P, 2 * L).transpose(0, 2, 1).reshape(1, K * 2 * L, GRID, GRID)
+    figures = AnchorDiagnostics(anchors, SIZE)([mx.nd.array(moves), mx.nd.zeros((1, K, GRID, GRID))], true)
+    assert figures["epsilon"][0] == pytest.approx(share, abs=1e-5)
+    if not share:
+        assert figures["common"][0] == pytest.approx(math.sqrt(32) / SIZE, rel=1e-4) and figures["deviation"][0] < 1e-6
 
 
 def test_only_anchorface_has_diagnostics():

@@ -17,7 +17,7 @@ from experiments.harness.claims import Claim, at_least, beats, beats_printed, sa
 from experiments.harness.grid import Cell, Figure, Measure, Table, Train, View
 from experiments.harness.jobs import Place, make_job
 from experiments.report import html_page as command
-from experiments.report import markdown_page, runs
+from experiments.report import markdown_page, runs, shown
 from experiments.report.gather import gather
 from gv.core.exits import run as run_main
 from gv.core.faces import write_index
@@ -93,13 +93,13 @@ def gathered(folder, preset="ablate", **options):
 
 def find(report, key, group=0):
     """A table of a group."""
-    return next(table for table in report["groups"][group]["tables"] if table["key"] == key)
+    return next(table for table in report.groups[group].tables if table.key == key)
 
 
 def shown_of(table, row, column):
     """A cell of a table as it is shown."""
-    rows = {one["name"]: one["cells"] for one in table["grid"]["rows"]}
-    return rows[row][table["grid"]["columns"].index(column)]
+    rows = {one.name: one.cells for one in table.grid.rows}
+    return rows[row][table.grid.columns.index(column)]
 
 
 def page_of(report, folder, place=None):
@@ -143,36 +143,36 @@ def test_the_verdicts_shown_are_those_of_the_claims_module(tmp_path_factory, mar
     folder = tmp_path_factory.mktemp("verdicts")
     keep_bands(folder / "records", margins)
     report = gathered(folder)
-    shown = find(report, "gv-table8")["claims"]
+    shown = find(report, "gv-table8").claims
     values = [(0.05, 0.05 + margin / 100) for margin in margins]
     for claim, one in zip(BANDS.claims[:2], shown):
         expected = claims.judge_margin(claim.margins[0], values)
-        assert one["verdict"] == expected["verdict"] == one["margins"][0]["verdict"]
-        assert one["margins"][0]["seeds"] == len(margins)
-        assert float(one["margins"][0]["ours"]) == pytest.approx(100 * expected["mean"], rel=6e-3, abs=1e-9)
+        assert one.verdict == expected["verdict"] == one.margins[0].verdict
+        assert one.margins[0].seeds == len(margins)
+        assert float(one.margins[0].ours) == pytest.approx(100 * expected["mean"], rel=6e-3, abs=1e-9)
         if expected["needs"]:
-            assert any(f"about {expected['needs']} seeds" in note for note in one["margins"][0]["notes"])
-    assert shown[2]["verdict"] == claims.NOT_RUN
-    assert shown[2]["cost"].startswith(f"To run: {3 + max(0, 3 - len(margins))} runs")
+            assert any(f"about {expected['needs']} seeds" in note for note in one.margins[0].notes)
+    assert shown[2].verdict == claims.NOT_RUN
+    assert shown[2].cost.startswith(f"To run: {3 + max(0, 3 - len(margins))} runs")
     page = page_of(report, folder)
     for one in shown:
-        row = re.search(rf'<tbody id="{one["id"]}">(.*?)</tbody>', page, re.DOTALL).group(1)
-        assert set(re.findall(r'class="mark ([a-z-]+)"', row)) == {one["verdict"].replace(" ", "-")}
-    counted = report["groups"][0]["counts"]
+        row = re.search(rf'<tbody id="{one.id}">(.*?)</tbody>', page, re.DOTALL).group(1)
+        assert set(re.findall(r'class="mark ([a-z-]+)"', row)) == {one.verdict.replace(" ", "-")}
+    counted = report.groups[0].counts
     for whose, ours in (("paper", False), ("ours", True)):
-        told = [claim["verdict"] for table in report["groups"][0]["tables"] for claim in table["claims"] if claim["ours"] == ours]
-        assert counted[whose] == {verdict: told.count(verdict) for verdict in claims.VERDICTS}
-    assert counted["paper"][claims.NOT_RUN] >= 1    # against a printed number: not on embedded faces
+        told = [claim.verdict for table in report.groups[0].tables for claim in table.claims if claim.ours == ours]
+        assert getattr(counted, whose) == {verdict: told.count(verdict) for verdict in claims.VERDICTS}
+    assert counted.paper[claims.NOT_RUN] >= 1    # against a printed number: not on embedded faces
 
 
 def test_what_is_not_run_is_shown_as_no_number(tmp_path):
     keep(tmp_path / "records", GV, 0, {"full": 5.0})
     report = gathered(tmp_path)
-    rows = {row["name"]: row for row in find(report, "gv-table8")["grid"]["rows"]}
-    columns = find(report, "gv-table8")["grid"]["columns"]
-    cells = {(name, column): cell for name, row in rows.items() for column, cell in zip(columns, row["cells"])}
-    assert [key for key, cell in cells.items() if cell["seeds"]] == [("l=3", "l=5")]
-    assert not any(cell["difference"] or re.search(r"\d", cell["ours"]) for cell in cells.values() if not cell["seeds"])
+    rows = {row.name: row for row in find(report, "gv-table8").grid.rows}
+    columns = find(report, "gv-table8").grid.columns
+    cells = {(name, column): cell for name, row in rows.items() for column, cell in zip(columns, row.cells)}
+    assert [key for key, cell in cells.items() if cell.seeds] == [("l=3", "l=5")]
+    assert not any(cell.difference or re.search(r"\d", cell.ours) for cell in cells.values() if not cell.seeds)
     text = page_of(report, tmp_path)
     grids = re.findall(r'<table class="grid">.*?</table>', text, re.DOTALL)
     lines = re.findall(r'<tr class="values">.*?</tr>', "".join(grids), re.DOTALL)
@@ -190,21 +190,21 @@ def test_provenances_and_presets_do_not_mix(tmp_path):
         keep(tmp_path / "records", GV, 0, {"full": value}, preset, data, provenance)
     keep(tmp_path / "records", COUNTED, 0, {"dim1": 68.0})
     report = gathered(tmp_path)
-    assert [(group["preset"], group["provenance"]) for group in report["groups"]] == [
+    assert [(group.preset, group.provenance) for group in report.groups] == [
         ("ablate", "embedded"), ("ablate", "official"), ("ablate", "official, partial"), ("mini", "embedded")]
     text = page_of(report, tmp_path)
-    for group in report["groups"]:
-        table = next(table for table in group["tables"] if table["key"] == "gv-table8")
-        assert shown_of(table, "l=3", "l=5")["ours"] == f"{told[group['preset'], group['provenance']]:.2f}"
-        part = text[text.index(f'id="{table["anchor"]}"'):]
+    for group in report.groups:
+        table = next(table for table in group.tables if table.key == "gv-table8")
+        assert shown_of(table, "l=3", "l=5").ours == f"{told[group.preset, group.provenance]:.2f}"
+        part = text[text.index(f'id="{table.anchor}"'):]
         grid = re.search(r'<table class="grid">.*?</table>', part, re.DOTALL).group()
-        assert [value for value in told.values() if f"{value:.2f}" in grid] == [told[group["preset"], group["provenance"]]]
-    assert [[table["key"] for table in group["tables"]] for group in report["groups"]] == [
+        assert [value for value in told.values() if f"{value:.2f}" in grid] == [told[group.preset, group.provenance]]
+    assert [[table.key for table in group.tables] for group in report.groups] == [
         ["gv-table1", "gv-table8", "gv-table9"], *[["gv-table1", "gv-table8"]] * 3]
     assert text.count("These are not the papers&#39; data") + text.count("These are not the papers' data") == 2
-    verdicts = [find(report, "gv-table1", number)["claims"][0]["verdict"] for number in range(4)]
+    verdicts = [find(report, "gv-table1", number).claims[0].verdict for number in range(4)]
     assert verdicts == [claims.NOT_RUN, claims.UNDECIDED, claims.NOT_RUN, claims.NOT_RUN]    # judged on whole official data alone
-    assert report["orphans"] == []
+    assert report.orphans == []
 
 
 def test_the_papers_own_data_comes_first_where_it_is_given(tmp_path):
@@ -220,26 +220,26 @@ def test_the_papers_own_data_comes_first_where_it_is_given(tmp_path):
                  claims=(Claim("it is good", "ours", (at_least(("GV(ResNet50)", "ion/nme"), 0),), ours=True),))
     place = Place("ablate", str(tmp_path / "data"), str(tmp_path / "runs"), str(tmp_path / "records"))
     report = gather([*TABLES, cofw], place)
-    assert find(report, "gv-table2")["claims"][0]["cost"] == "To run: first prepare cofw"
-    assert [group["name"] for group in report["groups"]] == ["ablate, official data"]
+    assert find(report, "gv-table2").claims[0].cost == "To run: first prepare cofw"
+    assert [group.name for group in report.groups] == ["ablate, official data"]
     table = find(report, "gv-table8")
-    assert shown_of(table, "l=3", "l=5")["ours"] == "3.00" and table["command"].endswith("--seeds 3 --data DIR")
-    assert len(report["orphans"]) == 1 and key not in report["orphans"]
+    assert shown_of(table, "l=3", "l=5").ours == "3.00" and table.command.endswith("--seeds 3 --data DIR")
+    assert len(report.orphans) == 1 and key not in report.orphans
 
 
 def test_other_methods_rows_are_those_the_paper_prints(tmp_path):
     keep(tmp_path / "records", GV, 0, {"full": 5.0, "common": 4.0})
     table = find(gathered(tmp_path), "gv-table1")
-    names = [row["name"] for row in table["grid"]["rows"]]
+    names = [row.name for row in table.grid.rows]
     assert names[:3] == ["RCPR", "LBF", "TCDCN"] and len(names) == len(set(names)) == 11
-    assert table["grid"]["columns"] == [f"{norm}/{split}" for norm in ("ipn", "ion") for split in ("common", "challenge", "full")]
-    assert shown_of(table, "AWing", "ion/full")["printed"] == "3.07"
-    assert shown_of(table, "AWing", "ipn/challenge")["printed"] == "6.52"
-    assert not any(cell["seeds"] for row in table["grid"]["rows"] for cell in row["cells"] if row["name"] != "GV(ResNet50)")
+    assert table.grid.columns == [f"{norm}/{split}" for norm in ("ipn", "ion") for split in ("common", "challenge", "full")]
+    assert shown_of(table, "AWing", "ion/full").printed == "3.07"
+    assert shown_of(table, "AWing", "ipn/challenge").printed == "6.52"
+    assert not any(cell.seeds for row in table.grid.rows for cell in row.cells if row.name != "GV(ResNet50)")
     ours = shown_of(table, "GV(ResNet50)", "ion/full")
-    assert (ours["printed"], ours["ours"], ours["difference"]) == ("3.14", "5.00", "+1.86")
+    assert (ours.printed, ours.ours, ours.difference) == ("3.14", "5.00", "+1.86")
     ours = shown_of(table, "GV(ResNet50)", "ipn/full")
-    assert (ours["printed"], ours["ours"], ours["difference"]) == ("4.41", "", "")
+    assert (ours.printed, ours.ours, ours.difference) == ("4.41", "", "")
 
 
 def test_a_table_laid_out_otherwise_shows_its_own_cells_print_alone(tmp_path):
@@ -250,19 +250,19 @@ def test_a_table_laid_out_otherwise_shows_its_own_cells_print_alone(tmp_path):
         for name, source, printed in (("3 and 5", GV, ("l=3", "l=5")), ("5 and 7", WIDE, ("l=5", "l=7")),
                                       ("7", WIDE, ("l=7", "l=7")), ("3 and 5 again", GV, ("l=3", "l=5")))}})
     table = find(gather([turned], Place("ablate", None, "nowhere", str(tmp_path / "records"))), "gv-table8")
-    assert table["grid"]["apart"] and [row["name"] for row in table["grid"]["rows"]] == ["NME"]
-    assert [cell["printed"] for cell in table["grid"]["rows"][0]["cells"]] == ["3.14", "3.28", "3.38", "3.14"]
+    assert table.grid.apart and [row.name for row in table.grid.rows] == ["NME"]
+    assert [cell.printed for cell in table.grid.rows[0].cells] == ["3.14", "3.28", "3.38", "3.14"]
 
 
 def test_costs_are_the_records_speed_times_what_is_missing(tmp_path):
     keep_bands(tmp_path / "records", [0.1, 0.2, 0.3])                     # 18000 images in 90 s each
     report = gathered(tmp_path)
     job = make_job(WIDER, 0, Place("ablate", None, "nowhere", "nowhere"))
-    cost = find(report, "gv-table8")["cost"]
-    assert cost["runs"] == 3 and cost["unknown"] == 0
-    assert cost["seconds"] == pytest.approx(3 * (job.images / 18000 * 90 + 6))
-    assert report["groups"][0]["cost"]["runs"] == 3 + 1                   # and the count, of which one seed is enough
-    assert find(gathered(tmp_path, seeds=5), "gv-table8")["cost"]["runs"] == 5 + 2 * 2
+    cost = find(report, "gv-table8").cost
+    assert cost.runs == 3 and cost.unknown == 0
+    assert cost.seconds == pytest.approx(3 * (job.images / 18000 * 90 + 6))
+    assert report.groups[0].cost.runs == 3 + 1                   # and the count, of which one seed is enough
+    assert find(gathered(tmp_path, seeds=5), "gv-table8").cost.runs == 5 + 2 * 2
     assert "python -m experiments.catalogue gv-table8 --preset ablate --seeds 3" in markdown_page.text(report, "a command")
 
 
@@ -271,8 +271,8 @@ def test_records_of_earlier_code_are_said_to_be(tmp_path):
     keep(tmp_path / "records", WIDE, 0, {"full": 6.0}, sources="0" * 64)
     report = gathered(tmp_path)
     table = find(report, "gv-table8")
-    assert [claim["earlier"] for claim in table["claims"]] == [True, True, False] and table["provenance"]["earlier"] == 1
-    assert [run["earlier"] for run in report["groups"][0]["runs"]] == [True, False]
+    assert [claim.earlier for claim in table.claims] == [True, True, False] and table.provenance.earlier == 1
+    assert [run.earlier for run in report.groups[0].runs] == [True, False]
     assert page_of(report, tmp_path).count("From records that earlier code made.") == 2
 
 
@@ -289,7 +289,7 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path):
     assert text.startswith("<!DOCTYPE html>") or text.lstrip().startswith("<!DOCTYPE html>")
     assert [link for link in page.links if link.startswith("#") and link[1:] not in page.ids] == []
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|url\(|@import|<script""", text)
-    assert len(page.sources) == 2 and all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert len(page.sources) == 3 and all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert base64.b64decode(page.sources[0].split(",")[1]).startswith(b"\x89PNG")
     assert "<wide>" not in text and "<i>too" not in text and "<b>&" not in text and "&lt;i&gt;too" in text
     files = [link for link in page.links if not link.startswith(("#", "data:"))]
@@ -303,8 +303,8 @@ def test_a_figure_that_cannot_be_drawn_yet_is_said_to_be_missing(tmp_path):
     keep(tmp_path / "records", GV, 0, {"full": 5.0})
     broken = Table(**{**vars(BANDS), "figures": (Figure("bands", "The bands", fails),)})
     report = gather([broken], Place("ablate", None, "nowhere", str(tmp_path / "records")), pictures=True)
-    assert find(report, "gv-table8")["figures"] == [
-        {"name": "bands", "caption": "The bands", "png": None, "why": "not drawn from what there is so far (IndexError)"}]
+    assert find(report, "gv-table8").figures == [
+        shown.Drawing("bands", "The bands", None, "not drawn from what there is so far (IndexError)")]
 
 
 def test_pictures_of_a_measurement_are_shown(tmp_path):
@@ -312,8 +312,8 @@ def test_pictures_of_a_measurement_are_shown(tmp_path):
     folder.mkdir(parents=True)
     (folder / "votes.png").write_bytes(b"a picture")
     keep(tmp_path / "records", COUNTED, 0, {"dim1": 68.0}, run="elsewhere/measurements/two")
-    shown = find(gathered(tmp_path, pictures=True), "gv-table9")["figures"]
-    assert [(one["name"], one["png"]) for one in shown] == [("votes", b"a picture")]
+    shown = find(gathered(tmp_path, pictures=True), "gv-table9").figures
+    assert [(one.name, one.png) for one in shown] == [("votes", b"a picture")]
 
 
 def test_the_markdown_is_the_same_for_the_same_records(tmp_path):
@@ -326,8 +326,11 @@ def test_the_markdown_is_the_same_for_the_same_records(tmp_path):
         path.write_text(text, encoding="utf-8")
     assert markdown_page.text(gathered(tmp_path, pictures=True), "a command", tmp_path) == first
     assert "Generated by `a command`" in first and "2020-01-02" not in first
-    board, tables = first.index("## Claims"), first.index("## What is not run")
-    assert board < tables < first.index("## Gaussian Vector, table by table") and "**+0.183**" in first[board:tables]
+    board, tables = first.index("## Claims"), first.index("## Gaussian Vector, table by table")
+    glance = first[first.index("## At a glance"):board]
+    assert "| ? | [Gaussian Vector, Table 8: bandwidths]" in glance
+    assert "| fused beats wide | l=3 l=5 | 3.14 | 5.00 ± 0.00 |" in glance
+    assert board < tables < first.index("## What is not run") and "**+0.183**" in first[board:tables]
     lines = first.splitlines()
     for start in [i for i, line in enumerate(lines) if re.match(r"\|[-:|]+\|$", line)]:
         width = lines[start].count("|")
@@ -355,10 +358,9 @@ def test_readings_and_earlier_pages_are_read(tmp_path):
     (tmp_path / "docs" / "results" / "old.md").write_text(
         "# An old page\n\n![a picture](x.png)\n\nIt says [this](y.md) first. Then more.\n\n## Further\n", encoding="utf-8")
     assert runs.readings(tmp_path) == [
-        {"title": "One", "table": [["where", "default"], ["Eq. 1", "`a=b`"]], "points": ["Some words on two lines."]},
-        {"title": "Two", "table": [], "points": ["a point goes on", "another"]}]
-    assert runs.earlier(tmp_path) == [
-        {"path": "docs/results/old.md", "title": "An old page", "summary": "It says this first. Then more."}]
+        shown.Reading("One", [["where", "default"], ["Eq. 1", "`a=b`"]], ["Some words on two lines."]),
+        shown.Reading("Two", [], ["a point goes on", "another"])]
+    assert runs.earlier(tmp_path) == [shown.Page("docs/results/old.md", "An old page", "It says this first. Then more.")]
     assert runs.readings(tmp_path / "none") == [] and runs.earlier(tmp_path / "none") == []
 
 
@@ -407,5 +409,5 @@ def test_the_page_in_a_browser(tmp_path):
     with browser.Browser() as chromium:
         for width in (400, 1400):
             found = chromium.open(tmp_path / "runs" / "report" / "index.html", width)
-            assert found["errors"] == [] and found["broken"] == [] and found["images"] == 2
+            assert found["errors"] == [] and found["broken"] == [] and found["images"] == 3
             assert found["width"] <= width and found["wide"] == [] and len(found["asked"]) == 1

@@ -228,3 +228,16 @@ def test_views_of_table_5_are_the_indexs_splits():
     cells = TABLES["anchorface-table5"].cells
     assert cells["AnchorFace", "fr/make-up"].view == View("make-up") and cells["AnchorFace", "fr/make-up"].metric == "fr_ion_0.1"
     assert cells["AnchorFace", "auc/pose"].scale == 1 and cells["AnchorFace", "auc/pose"].metric == "auc_ion_0.1"
+
+
+@pytest.mark.parametrize("error, verdict", [(1.0, claims.REPRODUCED), (1.49, claims.REPRODUCED), (1.51, claims.NOT_COMPARABLE),
+                                            (4.0, claims.NOT_COMPARABLE)])
+def test_p_is_compared_near_the_papers_error_alone(error, verdict):
+    """error: times the printed one. The same P that reproduces the claim there says nothing at a far larger error."""
+    table = catalogue.TABLES["anchorface-pearson"]
+    results = filled(table)
+    source, key = table.cells["NME, %", "full"].source, ("NME, %", "full")
+    for seed in results.seeds:
+        view = results.jobs[source, seed].record["views"][table.cells[key].view.name()]
+        view["metrics"].update(nme_box=error * results.published(key) / 100, pearson=-0.82 + 1e-6 * seed)
+    assert results.judge(table.claims[0])["verdict"] == verdict

@@ -21,8 +21,10 @@ UNTRAINED = 0.3        # ASSUMED: a net of a larger NME has not learnt yet; the 
 NOT_LEARNT = f"; a net has not learnt yet (an error above {100 * UNTRAINED:.0f} %, the mean shape has less): nothing can be said"
 MOST_SEEDS = 1000
 NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduced", "contradicted"
+NOT_COMPARABLE = "not comparable"
 DECIDED = (REPRODUCED, CONTRADICTED)
-VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_RUN)
+VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_COMPARABLE, NOT_RUN)
+NEAR = 1.5             # ASSUMED: an error of up to so many times the printed one is near it
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Claim:
     """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's.
 
     official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
+    near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable.
     """
 
     text: str
@@ -106,6 +109,7 @@ class Claim:
     margins: tuple
     ours: bool = False
     official: bool = False
+    near: tuple = None
 
 
 @lru_cache(maxsize=None)

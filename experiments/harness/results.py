@@ -75,7 +75,14 @@ class Results:
                 found["needs_published"] = claims.seeds_to_decide(found["published"] / found["scale"], found["spread"])
             judged.append(found)
         verdict = claims.combine([margin["verdict"] for margin in judged])
+        if claim.near and verdict != claims.NOT_RUN and not self._is_near(claim.near):
+            verdict = claims.NOT_COMPARABLE
         return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged}
+
+    def _is_near(self, key):
+        """Whether a cell's error is near the printed one."""
+        values, printed = self.values(key), self.published(key)
+        return bool(values) and printed is not None and float(np.mean(values)) <= claims.NEAR * printed
 
     def _may_judge(self, claim, margin):
         """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""

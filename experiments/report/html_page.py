@@ -25,7 +25,8 @@ from gv.core.errors import InputError
 from gv.core.files import write_text
 
 LOGS = ("worker.log", "log.csv", "config.json", "metrics.json")
-MARKS = {claims.REPRODUCED: "✓", claims.CONTRADICTED: "✗", claims.UNDECIDED: "?", claims.NOT_RUN: "○"}
+MARKS = {claims.REPRODUCED: "✓", claims.CONTRADICTED: "✗", claims.UNDECIDED: "?", claims.NOT_COMPARABLE: "≁",
+         claims.NOT_RUN: "○"}
 
 
 def inline(text):
@@ -63,10 +64,10 @@ def links_of(run, kept, folder):
 
     kept: the folder of records; folder: the page's.
     """
-    files = [("record", Path(kept, f"{run['key']}.json"))]
-    if run["folder"]:
-        files += [(name, Path(run["folder"], name)) for name in LOGS]
-        files += [(path.name, path) for path in sorted(run["folder"].glob("errors_*.csv"))]
+    files = [("record", Path(kept, f"{run.key}.json"))]
+    if run.folder:
+        files += [(name, Path(run.folder, name)) for name in LOGS]
+        files += [(path.name, path) for path in sorted(run.folder.glob("errors_*.csv"))]
     return [(name, address(path, folder)) for name, path in files if path.is_file()]
 
 
@@ -77,13 +78,13 @@ def write_page(report, place, made_by, folder):
     folder.mkdir(parents=True, exist_ok=True)
     environment = Environment(loader=PackageLoader("experiments"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(inline=inline, command=command, breakable=breakable, data_uri=data_uri)
-    for group in report["groups"]:
-        for run in group["runs"]:
-            run["folder"] = folder_of({**run, "kind": "measure" if run["measures"] else "train"}, place.out)
-            run["links"] = links_of(run, place.records, folder)
-    earlier = [{**page, "address": address(Path(ROOT, page["path"]), folder)} for page in report["earlier"]]
+    for group in report.groups:
+        for run in group.runs:
+            run.folder = folder_of({"run": run.run, "kind": "measure" if run.measures else "train"}, place.out)
+            run.links = links_of(run, place.records, folder)
+    environment.filters["address"] = lambda path: address(Path(ROOT, path), folder)
     page = environment.get_template("report.html").render(
-        **{**report, "earlier": earlier}, marks=MARKS, verdicts=claims.VERDICTS, command=made_by, level=round(100 * claims.LEVEL),
+        **vars(report), marks=MARKS, verdicts=claims.VERDICTS, command=made_by, level=round(100 * claims.LEVEL),
         same=round(100 * claims.SAME))
     return write_text(folder / "index.html", page)
 

@@ -37,30 +37,54 @@ def anchor(title):
 
 def margin_line(margin, many):
     """A margin in a few words."""
-    text = margin["label"]
-    if margin["ours"]:
-        text += f": **{margin['ours']}**" + (f" {margin['interval']}" if margin["interval"] else " (exact)" * margin["exact"])
-        text += f", n = {margin['seeds']}"
-    if margin["printed"]:
-        text += f"{', ' if margin['ours'] else ': '}printed {margin['printed']}"
-    if many and margin["verdict"] != claims.NOT_RUN:
-        text += f", {margin['verdict']}"
-    return text + "".join(f"; {note}" for note in margin["notes"])
+    text = margin.label
+    if margin.ours:
+        text += f": **{margin.ours}**" + (f" {margin.interval}" if margin.interval else " (exact)" * margin.exact)
+        text += f", n = {margin.seeds}"
+    if margin.printed:
+        text += f"{', ' if margin.ours else ': '}printed {margin.printed}"
+    if many and margin.verdict != claims.NOT_RUN:
+        text += f", {margin.verdict}"
+    return text + "".join(f"; {note}" for note in margin.notes)
 
 
 def board(group):
     """The claims of a group, a table a paper's table."""
     lines = []
-    for table in group["tables"]:
-        if table["claims"]:
-            lines += ["", f"**[{table['title']}]({anchor(table['title'])})** (margins in: {table['unit']})", "",
+    for table in group.tables:
+        if table.claims and table.ran:
+            lines += ["", f"**[{table.title}]({anchor(table.title)})** (margins in: {table.unit})", "",
                       "| verdict | claim | margins |", "|---|---|---|"]
-            for claim in table["claims"]:
-                where = claim["where"] if claim["where"].startswith("ours") or not claim["ours"] else f"ours: {claim['where']}"
-                margins = [margin_line(margin, len(claim["margins"]) > 1) for margin in claim["margins"]]
-                margins += [claim["cost"]] if claim["cost"] else []
-                lines.append(row(f"**{claim['verdict']}**", f"{claim['text']} ({where})", "<br>".join(margins)))
+            for claim in table.claims:
+                where = claim.where if claim.where.startswith("ours") or not claim.ours else f"ours: {claim.where}"
+                margins = [margin_line(margin, len(claim.margins) > 1) for margin in claim.margins]
+                margins += [claim.cost] if claim.cost else []
+                lines.append(row(f"**{claim.verdict}**", f"{claim.text} ({where})", "<br>".join(margins)))
     return lines
+
+
+MARKS = {claims.REPRODUCED: "✓", claims.CONTRADICTED: "✗", claims.UNDECIDED: "?", claims.NOT_COMPARABLE: "≁",
+         claims.NOT_RUN: "○"}
+
+
+def glance(report):
+    """A row a table that has run: what its main claim's verdict is, the number it is about, printed and ours."""
+    lines = ["| | table | main claim | its number | printed | ours | all claims |", "|---|---|---|---|---:|---:|---|"]
+    for entry in report.tables:
+        for _, part in entry.parts:
+            if part.ran and part.glance:
+                one = part.glance
+                counts = " ".join(f"{MARKS[verdict]}{count}" for verdict, count in one.counts.items() if count)
+                lines.append(row(MARKS[one.verdict], f"[{part.title}]({anchor(part.title)}), {part.name}", one.claim, one.what,
+                                 one.printed or "–", one.ours or "–", counts))
+    legend = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+    return [*lines, "", f"{legend}. Printed numbers are of the papers' own data and sizes: the comparisons are to come out "
+            "alike, not the numbers."] if len(lines) > 2 else ["Nothing has run yet."]
+
+
+def withdrawn(report):
+    """What is no longer held."""
+    return ["**Withdrawn:**", "", *(f"- {line}" for line in report.withdrawn)] if report.withdrawn else []
 
 
 def count_line(counted):
@@ -70,75 +94,77 @@ def count_line(counted):
 
 def value(shown):
     """A cell of ours beside the printed number."""
-    ours = "–" if shown["asked"] else ""
-    if shown["seeds"]:
-        ours = shown["ours"] + (f" ± {shown['spread']}" if shown["spread"] else "")
-    return " / ".join(text for text in (shown["printed"], ours) if text)
+    ours = "–" if shown.asked else ""
+    if shown.seeds:
+        ours = shown.ours + (f" ± {shown.spread}" if shown.spread else "")
+    return " / ".join(text for text in (shown.printed, ours) if text)
 
 
 def grid(table):
     """The rows of ours, each cell "printed / ours"."""
-    shown = table["grid"]
-    kept = [i for i in range(len(shown["columns"])) if any(one["cells"][i]["asked"] for one in shown["rows"])]
-    lines = [row("printed / ours", "seeds", *(shown["columns"][i] for i in kept)), "|---|---|" + "---:|" * len(kept)]
-    for one in shown["rows"]:
-        if one["ours"]:
-            counts = sorted({"exact" if item["exact"] else str(item["seeds"]) for item in one["cells"] if item["seeds"]})
-            lines.append(row(one["name"], ", ".join(counts) or "not run", *(value(one["cells"][i]) for i in kept)))
+    shown = table.grid
+    kept = [i for i in range(len(shown.columns)) if any(one.cells[i].asked for one in shown.rows)]
+    lines = [row("printed / ours", "seeds", *(shown.columns[i] for i in kept)), "|---|---|" + "---:|" * len(kept)]
+    for one in shown.rows:
+        if one.ours:
+            counts = sorted({"exact" if item.exact else str(item.seeds) for item in one.cells if item.seeds})
+            lines.append(row(one.name, ", ".join(counts) or "not run", *(value(one.cells[i]) for i in kept)))
     return lines
 
 
 def table_section(entry):
     """A table in every group that has numbers of it."""
-    lines = ["", f"### {entry['title']}", ""]
-    _, first = entry["parts"][0]
-    lines += [f"In: {first['unit']}.", ""] + [f"- {note}" for note in first["notes"]]
-    for group, part in entry["parts"]:
-        lines += ["", f"**{part['name']}**" + ("" if part["ran"] else f": not run, {part['cost_text']}")]
-        if part["ran"]:
-            come = part["provenance"]
-            data = f"{'; '.join(come['data'])} ({group['provenance']})" if come["data"] else "no data set"
-            lines += ["", *grid(part), "", f"{data}; {come['records']} of {come['runs']} runs; commit "
-                      f"{', '.join(come['commits'])}; {'; '.join(come['machines'])}; {come['time']} of training and measuring."]
+    lines = ["", f"### {entry.title}", ""]
+    _, first = entry.parts[0]
+    lines += [f"In: {first.unit}.", ""] + [f"- {note}" for note in first.notes]
+    for group, part in entry.parts:
+        lines += ["", f"**{part.name}**" + ("" if part.ran else f": not run, {part.cost_text}")]
+        if part.ran:
+            come = part.provenance
+            data = f"{'; '.join(come.data)} ({group.provenance})" if come.data else "no data set"
+            lines += ["", *grid(part), "", f"{data}; {come.records} of {come.runs} runs; commit "
+                      f"{', '.join(come.commits)}; {'; '.join(come.machines)}; {come.time} of training and measuring."]
     return lines
 
 
 def costs(group):
     """What is not run in a group, and what running it takes."""
-    rows = [row(table["title"], table["cost_text"], f"`{table['command']}`")
-            for table in group["tables"] if table["cost"]["runs"] or table["cost"]["absent"]]
+    rows = [row(table.title, table.cost_text, f"`{table.command}`")
+            for table in group.tables if table.cost.runs or table.cost.absent]
     if not rows:
-        return ["", f"Nothing, for {group['name']} and {group['seeds']} seeds."]
-    return ["", f"For {group['name']} and {group['seeds']} seeds. Trainings that tables share stand with each of them; all "
-            f"together: {group['cost_text']}. `{group['command']}` runs them all, and goes on where it was interrupted; add "
+        return ["", f"Nothing, for {group.name} and {group.seeds} seeds."]
+    return ["", f"For {group.name} and {group.seeds} seeds. Trainings that tables share stand with each of them; all "
+            f"together: {group.cost_text}. `{group.command}` runs them all, and goes on where it was interrupted; add "
             "`--any-sources` to keep what earlier versions of the code made.", "",
             "| table | missing | command |", "|---|---|---|", *rows]
 
 
 def text(report, command, folder="docs"):
     """The whole page. command: that makes it; folder: where the page will lie, for its links."""
-    lines = ["# Results", "", f"Generated by `{command}` from {report['records']} records; do not edit. `make report` makes the "
-             "page with figures, all printed rows and the provenance of each run.", "", READING]
-    for group in report["groups"]:
-        lines += ["", f"## Claims: {group['name']}", ""]
-        lines += [EMBEDDED, ""] if group["embedded"] else []
-        lines += [f"The papers' claims: {count_line(group['counts']['paper'])}.", "",
-                  f"Our own questions: {count_line(group['counts']['ours'])}.", *board(group)]
-    lines += ["", "## What is not run"]
-    for group in report["groups"]:
-        lines += costs(group) if group["first"] else []
-    for paper, name in report["papers"].items():
+    lines = ["# Results", "", f"Generated by `{command}` from {report.records} records; do not edit. `make report` makes the "
+             "page with figures, all printed rows and the provenance of each run.", "", *withdrawn(report), "",
+             "## At a glance", "", *glance(report), "", "## How to read the claims", "", READING]
+    for group in report.groups:
+        if group.ran:
+            lines += ["", f"## Claims: {group.name}", ""]
+            lines += [EMBEDDED, ""] if group.embedded else []
+            lines += [f"The papers' claims: {count_line(group.counts.paper)}.", "",
+                      f"Our own questions: {count_line(group.counts.ours)}.", *board(group)]
+    for paper, name in report.papers.items():
         lines += ["", f"## {name}, table by table"]
-        for entry in report["tables"]:
-            lines += table_section(entry) if entry["paper"] == paper else []
+        for entry in report.tables:
+            lines += table_section(entry) if entry.paper == paper and entry.ran else []
     lines += ["", "## What the presets are"]
-    for group in report["groups"]:
-        headings, rows = group["sizes"]
-        lines += ["", f"**{group['name']}**", "", row(*headings), "|" + "---|" * len(headings), *(row(*one) for one in rows)]
+    for group in report.groups:
+        headings, rows = group.sizes
+        lines += ["", f"**{group.name}**", "", row(*headings), "|" + "---|" * len(headings), *(row(*one) for one in rows)]
     lines += ["", "## What earlier work measured", ""]
-    for page in report["earlier"]:
-        address = os.path.relpath(Path(ROOT, page["path"]), Path(folder).resolve()).replace(os.sep, "/")
-        lines.append(f"- [{page['title']}]({address}): {page['summary']}")
+    for page in report.earlier:
+        address = os.path.relpath(Path(ROOT, page.path), Path(folder).resolve()).replace(os.sep, "/")
+        lines.append(f"- [{page.title}]({address}): {page.summary}")
+    lines += ["", "## What is not run"]
+    for group in report.groups:
+        lines += costs(group) if group.first else []
     return "\n".join(lines) + "\n"
 
 

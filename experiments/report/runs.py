@@ -7,6 +7,7 @@ from experiments.harness import scheduling
 from experiments.harness.code_hash import ROOT
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import METHODS
+from experiments.report.shown import Page, Provenance, Reading, RecordKey, Setting, ShownRun
 from gv.core.run import get_method
 
 READINGS = "docs/readings.md"
@@ -59,7 +60,7 @@ def _listed(names):
 
 
 def _settings(results):
-    """[{"rows", "what", "differs", "runs"}]: each source, and where it differs from the plainest of its method and set."""
+    """[Setting]: each source, and where it differs from the plainest of its method and set."""
     table, shown, plainest = results.table, [], {}
     jobs = _first_jobs(results, Train)
     for job in sorted(jobs, key=lambda job: len(job.source.options)):
@@ -68,18 +69,17 @@ def _settings(results):
         source, plain = job.source, plainest[job.source.method, job.source.data]
         differs = [f"{name} = {value_text(value)}" for name, value in flat(job.identity["config"]).items()
                    if value != plain.get(name)]
-        shown.append({"rows": _label(table, source), "what": f"{source.method} on {source.data}",
-                      "differs": ", ".join(differs) or "plain", "runs": _runs(results, source)})
+        shown.append(Setting(_label(table, source), f"{source.method} on {source.data}", ", ".join(differs) or "plain",
+                             _runs(results, source)))
     for job in _first_jobs(results, Measure):
         options = ", ".join(f"{name} = {value_text(value)}" for name, value in job.source.options)
-        shown.append({"rows": _label(table, job.source), "what": f"measurement: {job.source.name}", "differs": options,
-                      "runs": _runs(results, job.source)})
+        shown.append(Setting(_label(table, job.source), f"measurement: {job.source.name}", options, _runs(results, job.source)))
     return shown
 
 
 def _runs(results, source):
-    """[{"seed", "key"}] of the records of a source."""
-    return [{"seed": seed, "key": record["key"]} for seed in results.seeds for record in [results.record(source, seed)] if record]
+    """[RecordKey] of a source."""
+    return [RecordKey(seed, record["key"]) for seed in results.seeds for record in [results.record(source, seed)] if record]
 
 
 def provenance_of(results):
@@ -88,19 +88,19 @@ def provenance_of(results):
     jobs = {job.key: job for job in results.jobs.values() if job.source in sources}
     records = [job.record for job in jobs.values() if job.record]
 
-    def each(tell):
+    def told(tell):
         return sorted({tell(record) for record in records} - {""})
 
-    return {
-        "records": len(records), "runs": len(jobs), "data": each(lambda record: record["data"]),
-        "seeds": sorted({record["seed"] for record in records}), "commits": each(lambda record: record["commit"] or "unknown"),
-        "earlier": sum(bool(job.record) and job.record["sources"] != job.sources for job in jobs.values()),
-        "versions": each(lambda record: ", ".join(f"{name} {text}" for name, text in sorted(record["versions"].items()))),
-        "devices": each(lambda record: ", ".join(record["devices"])),
-        "machines": each(lambda record: f"{record['machine']['processor']}, {record['machine']['cores']} cores, "
-                                        f"{record['machine']['system']}"),
-        "dates": _span(each(lambda record: record["date"])),
-        "time": scheduling.text_of_seconds(sum(record["seconds"] for record in records)), "settings": _settings(results)}
+    return Provenance(
+        records=len(records), runs=len(jobs), data=told(lambda record: record["data"]),
+        seeds=sorted({record["seed"] for record in records}), commits=told(lambda record: record["commit"] or "unknown"),
+        earlier=sum(bool(job.record) and job.record["sources"] != job.sources for job in jobs.values()),
+        versions=told(lambda record: ", ".join(f"{name} {text}" for name, text in sorted(record["versions"].items()))),
+        devices=told(lambda record: ", ".join(record["devices"])),
+        machines=told(lambda record: f"{record['machine']['processor']}, {record['machine']['cores']} cores, "
+                                     f"{record['machine']['system']}"),
+        dates=_span(told(lambda record: record["date"])),
+        time=scheduling.text_of_seconds(sum(record["seconds"] for record in records)), settings=_settings(results))
 
 
 def _span(dates):
@@ -109,18 +109,18 @@ def _span(dates):
 
 
 def runs_of(group):
-    """[{"key", "what", "seed", "date", "commit", "earlier", ...}]: every run that a group's tables read, trainings first."""
+    """[ShownRun]: every run that a group's tables read, trainings first."""
     found = {}
     for results in group.results.values():
         for job in results.jobs.values():
             if job.record:
                 found[job.key] = job
     jobs = sorted(found.values(), key=lambda job: (isinstance(job.source, Measure), scheduling.describe(job)))
-    return [{"key": job.key, "what": scheduling.describe(job), "seed": job.seed, "date": job.record["date"],
-             "commit": job.record["commit"] or "unknown", "earlier": job.record["sources"] != job.sources,
-             "devices": ", ".join(job.record["devices"]), "beside": job.record.get("beside", 1), "run": job.record["run"],
-             "data": job.record["data"], "time": scheduling.text_of_seconds(job.record["seconds"]),
-             "faces": job.record.get("train_faces"), "measures": isinstance(job.source, Measure)} for job in jobs]
+    return [ShownRun(key=job.key, what=scheduling.describe(job), seed=job.seed, date=job.record["date"],
+                     commit=job.record["commit"] or "unknown", earlier=job.record["sources"] != job.sources,
+                     devices=", ".join(job.record["devices"]), beside=job.record.get("beside", 1), run=job.record["run"],
+                     data=job.record["data"], time=scheduling.text_of_seconds(job.record["seconds"]),
+                     faces=job.record.get("train_faces"), measures=isinstance(job.source, Measure)) for job in jobs]
 
 
 def sizes_of(group):
@@ -147,7 +147,7 @@ def sections_of(text):
 
 
 def readings(root=ROOT):
-    """[{"title", "table": [[cell, ...]] headings first, "points": [...]}] of the page on how the papers are read."""
+    """[Reading] of the page on how the papers are read."""
     path = Path(root, READINGS)
     shown = []
     for title, lines in sections_of(path.read_text(encoding="utf-8")) if path.is_file() else ():
@@ -159,12 +159,12 @@ def readings(root=ROOT):
             elif line and not line.startswith("|"):
                 points[-1] += f" {line.strip()}"
             inside = bool(line) and not line.startswith("|")
-        shown.append({"title": title, "table": rows[:1] + rows[2:], "points": points})
+        shown.append(Reading(title, rows[:1] + rows[2:], points))
     return shown
 
 
 def earlier(root=ROOT):
-    """[{"path", "title", "summary"}] of the pages that earlier work left in docs/results."""
+    """[Page] of what earlier work left in docs/results."""
     pages = []
     for path in sorted(Path(root, EARLIER).glob("*.md")):
         blocks = [" ".join(block.split()) for block in path.read_text(encoding="utf-8").split("\n\n") if block.strip()]
@@ -175,5 +175,5 @@ def earlier(root=ROOT):
             if summary and len(summary) + len(sentence) > SUMMARY:
                 break
             summary = f"{summary} {sentence}".strip()
-        pages.append({"path": f"{EARLIER}/{path.name}", "title": title, "summary": summary})
+        pages.append(Page(f"{EARLIER}/{path.name}", title, summary))
     return pages

@@ -9,6 +9,7 @@ from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
 from experiments.harness.results import MILLION, number_text
 from experiments.papers import published
+from experiments.report.shown import Drawing, Grid, ShownCell, ShownRow
 from gv.core.errors import InputError
 
 
@@ -57,7 +58,7 @@ def _texts(table, row):
 
 
 def _cell(results, key):
-    """What one of our cells shows, as text. asked: ours to run; exact: without chance; data: it comes from a data set."""
+    """The ``ShownCell`` of one of our cells."""
     table, values = results.table, results.values(key)
     cell, number = table.cells[key], results.published(key)
     printed = ""
@@ -65,14 +66,10 @@ def _cell(results, key):
         row, column, where = (*cell.published, table.number)[:3]
         printed = published.printed(table.paper, where, row, column)
     mean, decimals = (float(np.mean(values)) if values else None), results.decimals(key)
-    return {"printed": printed, "ours": number_text(mean, decimals), "seeds": len(values),
-            "spread": number_text(float(np.std(values, ddof=1)), decimals) if len(values) > 1 else "",
-            "difference": difference_text(mean - number, decimals) if values and number is not None else "", "asked": True,
-            "exact": isinstance(cell.source, Measure) and cell.source.exact, "data": reads_data(cell.source)}
-
-
-NOTHING = {**dict.fromkeys(("printed", "ours", "spread", "difference"), ""), "seeds": 0,
-           **dict.fromkeys(("asked", "exact", "data"), False)}     # a cell that is not ours
+    return ShownCell(printed, number_text(mean, decimals), len(values),
+                     number_text(float(np.std(values, ddof=1)), decimals) if len(values) > 1 else "",
+                     difference_text(mean - number, decimals) if values and number is not None else "", True,
+                     isinstance(cell.source, Measure) and cell.source.exact, reads_data(cell.source))
 
 
 def _order(table, woven):
@@ -85,10 +82,7 @@ def _order(table, woven):
 
 
 def grid_of(results):
-    """A table beside the print: {"columns", "rows": [{"name", "ours": whether we run it, "cells": [...], ...}], "apart"}.
-
-    Rows that only the paper has come first. apart: the print is laid out otherwise and not woven in.
-    """
+    """The ``Grid`` of a table beside the print. Rows that only the paper has come first."""
     table = results.table
     woven = _print_of(table) if is_printed(table) else None
     place = {name: woven[0].get(name, f"{name} (printed)" if name in table.columns else name)
@@ -97,13 +91,12 @@ def grid_of(results):
     for ours, printed in _order(table, woven):
         texts = {place[name]: text for name, text in (_texts(table, printed) if printed else {}).items()}
         cells = [_cell(results, (ours, column)) if (ours, column) in table.cells
-                 else {**NOTHING, "printed": texts.get(column, "")} for column in columns]
-        counts = {cell["seeds"] for cell in cells if cell["seeds"] and not cell["exact"]}
-        rows.append({"name": ours or printed, "ours": ours is not None, "cells": cells,
-                     "ran": any(cell["seeds"] for cell in cells), "printed": any(cell["printed"] for cell in cells),
-                     "seeds": counts.pop() if len(counts) == 1 else None,
-                     "data": any(cell["data"] and cell["difference"] for cell in cells)})
-    return {"columns": columns, "rows": rows, "apart": is_printed(table) and woven is None}
+                 else ShownCell(printed=texts.get(column, "")) for column in columns]
+        counts = {cell.seeds for cell in cells if cell.seeds and not cell.exact}
+        rows.append(ShownRow(ours or printed, ours is not None, cells, any(cell.seeds for cell in cells),
+                             any(cell.printed for cell in cells), counts.pop() if len(counts) == 1 else None,
+                             any(cell.data and cell.difference for cell in cells)))
+    return Grid(columns, rows, is_printed(table) and woven is None)
 
 
 def folder_of(record, out):
@@ -114,7 +107,7 @@ def folder_of(record, out):
 
 
 def drawings_of(results, out):
-    """[{"name", "caption", "png": bytes or None, "why"}]: a table's figures, and what its measurements left in their folders."""
+    """[Drawing]: a table's figures, and what its measurements left in their folders."""
     table, shown = results.table, []
     if any(results.values(key) for key in table.cells):
         with tempfile.TemporaryDirectory() as folder:
@@ -125,15 +118,15 @@ def drawings_of(results, out):
                 except (ValueError, TypeError, LookupError, ZeroDivisionError) as error:   # of figures that are partly there
                     why = f"not drawn from what there is so far ({type(error).__name__})"
                 there = path.is_file() and not why
-                shown.append({"name": figure.name, "caption": figure.caption, "png": path.read_bytes() if there else None,
-                              "why": "" if there else why or "not drawn"})
+                shown.append(Drawing(figure.name, figure.caption, path.read_bytes() if there else None,
+                                     "" if there else why or "not drawn"))
     for source in table.sources():
         for seed in seeds_of(source, results.seeds) if isinstance(source, Measure) else ():
             record = results.record(source, seed)
             folder = folder_of(record, out) if record else None
             pictures = sorted(folder.glob("*.png")) if folder else []
-            shown += [{"name": path.stem, "caption": f"{path.stem.replace('_', ' ')} ({source.name}, seed {seed})",
-                       "png": path.read_bytes(), "why": ""} for path in pictures]
+            shown += [Drawing(path.stem, f"{path.stem.replace('_', ' ')} ({source.name}, seed {seed})", path.read_bytes())
+                      for path in pictures]
             if pictures:
                 break
     return shown
