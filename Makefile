@@ -6,7 +6,8 @@
 #   ARGS       more for pytest or ruff                   (none), e.g. ARGS="-k codec -x"
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
-#              them, else on embedded faces
+#              them, else on drawn faces
+#   QUICK      1: the demo in two minutes, into runs/quick   (none)
 #   PRESET     size of the tables' runs: smoke, ablate, mini, paper   (ablate)
 #   SEEDS      runs of every row of a table, with seeds 0, 1, ...     (1)
 #   DEVICES    cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (cpu:0)
@@ -26,35 +27,35 @@ LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it.
 # BEGIN TABLES
-#  gv-table1                   12 s      20 min 12 h 19 min     unknown
-#  gv-table2                   12 s      20 min 10 h 54 min     unknown
-#  gv-table3                   12 s      20 min 11 h 15 min     unknown
-#  gv-table4                   12 s      20 min 11 h 06 min     unknown
-#  gv-table5                   12 s      11 min  4 h 20 min     unknown
-#  gv-table6                    6 s       2 min      55 min     unknown
-#  gv-table7                   30 s      12 min  4 h 34 min     unknown
-#  gv-table8                   60 s      23 min  9 h 08 min     unknown
+#  gv-table1                   12 s      28 min 13 h 06 min     unknown
+#  gv-table2                   12 s      28 min 11 h 36 min     unknown
+#  gv-table3                   12 s      28 min 11 h 59 min     unknown
+#  gv-table4                   12 s      28 min 11 h 50 min     unknown
+#  gv-table5                   24 s      34 min  7 h 34 min     unknown
+#  gv-table6                    6 s       8 min     103 min     unknown
+#  gv-table7                   30 s      40 min  8 h 33 min     unknown
+#  gv-table8                   60 s      79 min 17 h 06 min     unknown
 #  gv-table9                   60 s        60 s        60 s        60 s
-#  gv-fig4                     36 s       3 min      55 min     unknown
-#  gv-fig6                     18 s      20 min  7 h 45 min     unknown
-#  gv-occlusion                24 s       9 min  3 h 27 min     unknown
-#  anchorface-table2            6 s       3 min      63 min     unknown
-#  anchorface-table3            6 s       3 min      63 min     unknown
-#  anchorface-table4           12 s       5 min      43 min     unknown
-#  anchorface-table5           36 s       4 min      58 min     unknown
-#  anchorface-table6           12 s       9 min     115 min     unknown
-#  anchorface-table7           36 s      21 min  6 h 19 min     unknown
-#  anchorface-table8           24 s      14 min  4 h 13 min     unknown
-#  anchorface-table9           24 s      14 min  4 h 13 min     unknown
-#  anchorface-table10           6 s       3 min      63 min     unknown
-#  anchorface-pearson          18 s      10 min  3 h 10 min     unknown
-#  anchorface-lambda           24 s      14 min  4 h 13 min     unknown
+#  gv-fig4                     36 s       8 min     103 min     unknown
+#  gv-fig6                     30 s      43 min  9 h 39 min     unknown
+#  gv-occlusion                24 s      32 min  6 h 27 min     unknown
+#  anchorface-table2            6 s       9 min  5 h 42 min     unknown
+#  anchorface-table3            6 s       9 min  5 h 42 min     unknown
+#  anchorface-table4           12 s      14 min  3 h 50 min     unknown
+#  anchorface-table5           36 s      10 min  5 h 13 min     unknown
+#  anchorface-table6           12 s      23 min 10 h 35 min     unknown
+#  anchorface-table7           36 s      57 min 34 h 11 min     unknown
+#  anchorface-table8           24 s      38 min 22 h 47 min     unknown
+#  anchorface-table9           24 s      38 min 22 h 47 min     unknown
+#  anchorface-table10           6 s       9 min  5 h 42 min     unknown
+#  anchorface-pearson          18 s      28 min 17 h 06 min     unknown
+#  anchorface-lambda           24 s      38 min 22 h 47 min     unknown
 #  anchorface-cost             60 s        60 s        60 s        60 s
-#  anchorface-300w             24 s      16 min  4 h 01 min     unknown
+#  anchorface-300w             24 s      42 min 21 h 59 min     unknown
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
-#  anchorface-fig7             36 s       4 min      64 min     unknown
+#  anchorface-fig7             36 s      10 min  5 h 42 min     unknown
 TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
@@ -70,9 +71,12 @@ ONE_THREAD = OMP_NUM_THREADS=1
   $(TABLES) $(FIGURES)
 
 help: ## this list
-	@echo "usage: make TARGET [VARIABLE=VALUE ...]; the variables are described at the top of the Makefile"
+	@echo "usage: make TARGET [VARIABLE=VALUE ...]"
+	@echo; echo "variables, and their defaults in brackets:"
+	@sed -n '/^#   [A-Z]/,/^$$/s/^#  //p' Makefile
+	@echo; echo "targets:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
-	@echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper"
+	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper"
 	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
 
 setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.11, says what is missing)
@@ -106,8 +110,8 @@ data-check: setup ## prove the prepared indexes below DATA: make data-check DATA
 	@mkdir -p runs
 	$(BIN)/python -m data_prep.check --data "$(DATA)" --page runs/data-check.html $(ARGS)
 
-demo: setup ## the whole project on faces that it makes itself: about ten minutes on two cores, ends in runs/demo/report.html
-	$(BIN)/python -m experiments.demo --out runs/demo
+demo: setup ## the whole project on faces that it draws: ten minutes on two cores (QUICK=1: two), ends in runs/demo/report.html
+	$(BIN)/python -m experiments.demo $(if $(QUICK),--quick --out runs/quick,--out runs/demo) $(ARGS)
 
 faces: setup ## contact sheets of the embedded sets, in runs/faces/
 	@mkdir -p runs/faces
@@ -123,7 +127,7 @@ ablations: setup ## all that is not yet run at preset ablate, three seeds; hours
 	$(CATALOGUE) --preset ablate --seeds 3 $(ARGS)
 
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
-	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md) $(ARGS)
+	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md --readme README.md) $(ARGS)
 
 $(TABLES) $(FIGURES): setup
 	$(CATALOGUE) $@ $(ARGS)

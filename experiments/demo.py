@@ -1,9 +1,10 @@
-"""``make demo``: the whole of Gaussian Vector on faces that the project makes itself, ending in one HTML page.
+"""``make demo``: the whole of Gaussian Vector on faces that this project draws, ending in one HTML page.
 
-    python -m experiments.demo --out runs/demo
+    python -m experiments.demo --out runs/demo              # about ten minutes on two cores
+    python -m experiments.demo --out runs/quick --quick     # about two minutes: fewer faces, a narrower net, larger errors
 
-Makes an embedded 300-W-like set, trains GV on it (two cores: about seven minutes), evaluates and draws. Interrupted, it
-goes on where it was when called again.
+Draws a set of faces like 300-W, trains Gaussian Vector on it, evaluates and shows. Interrupted, it goes on where it was when
+called again.
 """
 
 import argparse
@@ -20,10 +21,14 @@ import numpy as np
 from gv.core.errors import InputError
 from gv.core.exits import run as run_command
 
-FACES, SEED = 1800, 7                   # of all splits together
+SEED = 7
+FACES, QUICK_FACES = 1800, 500          # of all splits together
 FEWEST_FACES = 60
-SETTINGS = {"epochs": 14, "size": 96, "side": 48, "curve_split": "common", "curve_every": 2}
-SHOWN, CROP_SHOWN = 16, 1.6             # faces on the page; the picture around each, in sides of its box
+SETTINGS = {"epochs": 14, "curve_split": "common", "curve_every": 2}
+QUICK = {**SETTINGS, "epochs": 10, "encoder": "resnet18v2_quarter", "width": 32, "detector_faces": 60}
+SHOWN, CROP_SHOWN = 12, 1.6             # faces on the page; the picture around each, in sides of its box
+FACE_PIXELS, BANNER_PIXELS = 384, 240   # of a face on the page, and in the banner
+BANNER_FACES = 5
 LANDMARK, LANDMARK_NAME = 45, "outer corner of the eye on the right of the picture"
 TARGET = 0.06                           # NME(ION) that the demo is meant to reach
 
@@ -49,7 +54,7 @@ def make_faces(folder, size, seed, workers):
     except InputError:
         index = None
     if index is None or sum(index.splits[name] for name in ("train", "common", "challenge")) != size:
-        _say(f"1/4  making {size} faces")
+        _say(f"1/4  drawing {size} faces")
         generate("300w", size, seed, folder, workers)
     else:
         _say(f"1/4  {size} faces are there")
@@ -73,18 +78,38 @@ def _jpeg(image):
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-def _drawn_faces(dataset, points, errors, rows):
-    """[{picture, error %}] of the faces in ``rows``: the picture around each with truth (red) and prediction (green)."""
+def _drawn_face(dataset, points, row, side, true=True):
+    """The picture around a face, (side, side, 3), with the landmarks joined: predictions green, the truth red below."""
     from gv.core import draw, geometry
-    shown = []
-    for i in rows:
-        box = geometry.enlarge_box(geometry.square_box(dataset.box(i)), CROP_SHOWN - 1)
-        matrix = geometry.crop_matrix(box, 256)
-        crop = geometry.warp(dataset.picture(i), matrix, 256)
-        pairs = [geometry.transform_points(matrix, shape) for shape in (points[i], dataset.faces[i].points)]
-        picture = draw.draw_landmarks(crop, pairs[0], edges=False, true=pairs[1])
-        shown.append({"picture": _jpeg(picture), "error": 100 * errors[i]})
-    return shown
+    box = geometry.enlarge_box(geometry.square_box(dataset.box(row)), CROP_SHOWN - 1)
+    matrix = geometry.crop_matrix(box, side)
+    found, known = (geometry.transform_points(matrix, shape) for shape in (points[row], dataset.faces[row].points))
+    drawn = draw.draw_landmarks(geometry.warp(dataset.picture(row), matrix, side), found, true=known if true else None)
+    return drawn
+
+
+def _chosen(errors, count):
+    """[(what, row)] of faces to show: the best, the worst, and some in even steps of their error between them."""
+    order = np.argsort(errors)
+    places = np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))
+    names = {0: "the best", len(order) - 1: "the worst"}
+    return [(names.get(place, ""), int(order[place])) for place in places]
+
+
+def _drawn_faces(dataset, points, errors):
+    """[{picture, error %, what}] of the faces that are shown."""
+    return [{"picture": _jpeg(_drawn_face(dataset, points, row, FACE_PIXELS)), "error": 100 * errors[row], "what": what}
+            for what, row in _chosen(errors, SHOWN)]
+
+
+def write_banner(path, dataset, points, errors):
+    """A row of faces with the net's predictions, from among the better half, as one JPEG."""
+    import cv2
+    better = np.argsort(errors)[:max(1, len(errors) // 2)]
+    rows = sorted(better[np.unique(np.linspace(0, len(better) - 1, BANNER_FACES).round().astype(int))])
+    row = np.hstack([cv2.resize(_drawn_face(dataset, points, int(one), 2 * BANNER_PIXELS, true=False),
+                                (BANNER_PIXELS, BANNER_PIXELS), interpolation=cv2.INTER_AREA) for one in rows])
+    cv2.imwrite(str(path), cv2.cvtColor(row, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
 def _vector_figure(net, run, dataset, row):
@@ -108,7 +133,8 @@ def _vector_figure(net, run, dataset, row):
         axes.bar(cells, found[0, LANDMARK].asnumpy(), color="#1f5fa8", width=0.85, label="predicted")
         axes.step(cells, wanted[0, LANDMARK].asnumpy(), where="mid", color="#c8501e", linewidth=1.6, label="label")
         axes.set_title(f"{name} vector", fontsize=10)
-        axes.set_xlabel("cell")
+        axes.set_xlabel("cell of the vector")
+        axes.set_ylabel("value")
         axes.spines[["top", "right"]].set_visible(False)
     places[1].legend(frameon=False, fontsize=9)
     figure.tight_layout()
@@ -150,23 +176,23 @@ def write_report(out, started):
     decoder = run.method.decoder(run.method.Decoding(), fitted)
     points = evaluate.decode_faces(net, {"default": decoder}, common, mx.cpu())["default"]
     ours = evaluate.face_errors(points, common.faces, index.normaliser, index.layout)
-    shown = np.linspace(0, len(common) - 1, min(SHOWN, len(common))).round().astype(int)
     log = [row for row in read_log(out / "gv") if row[f"nme_{index.normaliser}"]]
     minutes = [float(row["seconds"]) / 60 for row in log]
     falling = np.array([float(row[f"nme_{index.normaliser}"]) for row in log])
-    curve = plots.curve_figure([("embedded common", minutes, falling)], "ION")
+    curve = plots.curve_figure([("common split", minutes, falling)], "ION")
     page = Environment(loader=PackageLoader("experiments"), autoescape=True).get_template("demo.html").render(
         rows=rows, target=100 * TARGET, provenance=index.provenance_line(), sidecar=sidecar, config=run.config(),
-        ced=_png(plots.ced_figure(plotted, "ION")), curve=_png(curve), faces=_drawn_faces(common, points, ours, shown),
+        ced=_png(plots.ced_figure(plotted, "ION")), curve=_png(curve), faces=_drawn_faces(common, points, ours), run=out / "gv",
         vectors=_vector_figure(net, run, common, int(np.argsort(ours)[len(ours) // 2])), landmark=LANDMARK_NAME,
         splits={name: len(data) for name, data in sets.items()}, bands=run.method.options.bands,
         beyond=100 * report["common"]["decodings"]["beyond_box"]["nme_ion"])
     write_text(out / "report.html", page)
+    write_banner(out / "banner.jpg", common, points, ours)
     best = {row["name"]: row["nme"] for row in rows if row["split"] == "common"}
     write_json(out / "demo.json", {"nme_ion": best["Gaussian Vector"] / 100,
                                    "nme_ion_mean_shape": best["mean shape in the box"] / 100,
                                    "training_seconds": sidecar["seconds"], "seconds": time.time() - started})
-    print(f"NME(ION) on the embedded common split: {best['Gaussian Vector']:.2f} %, "
+    print(f"NME(ION) on the common split of the drawn faces: {best['Gaussian Vector']:.2f} %, "
           f"the mean shape in the box: {best['mean shape in the box']:.2f} %")
     print(f"open {out / 'report.html'}")
 
@@ -175,16 +201,22 @@ def main(argv=None):
     """Make faces, train, evaluate, report."""
     parser = argparse.ArgumentParser(prog="python -m experiments.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="runs/demo", help="folder for all of it (default %(default)s)")
-    parser.add_argument("--faces", type=int, default=FACES, help="faces to make (default %(default)s)")
-    parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"], help="epochs to train (default %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that make faces (default %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of ten: fewer faces and a narrower net")
+    parser.add_argument("--faces", type=int, help=f"faces to draw (default {FACES}; quick: {QUICK_FACES})")
+    parser.add_argument("--epochs", type=int, help=f"epochs to train (default {SETTINGS['epochs']}; quick: {QUICK['epochs']})")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw faces (default %(default)s)")
     arguments = parser.parse_args(argv)
+    settings = dict(QUICK if arguments.quick else SETTINGS)
+    settings["epochs"] = settings["epochs"] if arguments.epochs is None else arguments.epochs
+    if arguments.faces is None:
+        arguments.faces = QUICK_FACES if arguments.quick else FACES
     if arguments.faces < FEWEST_FACES:
         raise InputError("--faces", arguments.faces, f"at least {FEWEST_FACES}, so that every split has faces to average")
     started, out = time.time(), Path(arguments.out)
+    _say(f"about {'two' if arguments.quick else 'ten'} minutes on two cores; interrupted, the same command goes on")
     make_faces(out / "faces", arguments.faces, SEED, arguments.workers)
     _say("2/4  training Gaussian Vector")
-    settings = [f"--set={name}={value}" for name, value in {**SETTINGS, "epochs": arguments.epochs}.items()]
+    settings = [f"--set={name}={value}" for name, value in settings.items()]
     _gv("train", "--data", out / "faces", "--method", "gv", "--preset", "mini", "--out", out / "gv", "--resume", *settings)
     _say("3/4  measuring")
     for split in ("common", "challenge"):

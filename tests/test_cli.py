@@ -1,6 +1,7 @@
 """The commands from end to end, and what each says to bad input: one line, exit code 2, nothing half-written."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -694,3 +695,16 @@ def test_an_index_can_be_named_from_anywhere(run, data, capfd, monkeypatch):
     monkeypatch.chdir(data.parent)
     stdout, _ = call(capfd, "eval", "--run", os.path.relpath(run), "--data", data.name, "--json")
     assert json.loads(stdout)["faces"] == 8 and read_index(data).layout == 68
+
+
+@pytest.mark.parametrize("splits, chosen", [(("train", "common", "full"), "common"), (("train", "test"), "test"),
+                                            (("only",), "only"), (("train", "a", "b"), None)])
+def test_the_split_that_is_measured_where_none_is_named(run, data, tmp_path, splits, chosen, capfd):
+    faces = [dataclasses.replace(face, image=str(data / face.image)) for face in read_split(data, "common")]
+    write_index(tmp_path / "index", {name: faces for name in splits}, layout=68, source="drawn", box_source="landmarks",
+                normaliser="ion", provenance="embedded")
+    if chosen is None:
+        complains(capfd, "eval", "--run", run, "--data", tmp_path / "index", words=["--split: not given", "a, b"])
+    else:
+        stdout, _ = call(capfd, "eval", "--run", run, "--data", tmp_path / "index", "--json")
+        assert json.loads(stdout)["split"] == chosen

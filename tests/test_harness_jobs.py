@@ -58,7 +58,8 @@ def leave_weights(job, finished=True):
     """A checkpoint's sidecar, as a training leaves it."""
     folder = Path(job.folder, "checkpoint")
     folder.mkdir(parents=True)
-    (folder / "sidecar.json").write_text(json.dumps({"version": 1, "step": 2, "files": {}, "finished": finished}))
+    (folder / "sidecar.json").write_text(json.dumps({
+        "version": 1, "step": 2, "files": {"weights": {"file": "w.params", "sha256": "0"}}, "finished": finished}))
 
 
 # keys
@@ -307,7 +308,7 @@ def test_nothing_run_says_so(place):
     assert results.judge(CLAIM)["verdict"] == claims.NOT_RUN and len(results.missing()) == 2
     assert results.values(("row 0", "NME")) == [] and results.errors(("row 0", "NME"), 0) is None
     text = command.as_text(results)
-    assert "**not run**" in text and "running it: 2 runs" in text and "| row 0 | - |" in text
+    assert "**not run**" in text and "running it: 0 of 2 recorded; 2 to run" in text and "| row 0 | - |" in text
 
 
 def test_a_measurement_that_is_not_run_wants_its_trainings_too(place):
@@ -394,13 +395,21 @@ def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
     assert (code, err) == (0, "")
     assert out.splitlines() == ["     2 min  gv on 300w, seed 0", "     2 min  gv on 300w, seed 1",
                                 "     2 min  gv on 300w, theta=1.0, seed 0", "     2 min  gv on 300w, theta=1.0, seed 1",
-                                "4 runs, 4 min with 2 side by side"]
+                                "0 of 4 recorded; 4 to run, 4 min with 2 side by side"]
     code, out, err = call(table, "--preset", "paper", "--dry-run", "--json")
     assert (code, err) == (0, "")
     assert strict(out) == {"runs": [{"run": "gv on 300w, seed 0", "seconds": None},
                                     {"run": "gv on 300w, theta=1.0, seed 0", "seconds": None}],
-                           "total": "2 runs, 0 s with 1 side by side, without 2 of which nothing like has been measured"}
+                           "total": "0 of 2 recorded; 2 to run, 0 s with 1 side by side, without 2 of which nothing like has "
+                                    "been measured"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_what_is_recorded_says_so(call, place):
+    job = make_job(GV, 0, place)
+    finish(job, place, {FULL: 0.05})
+    code, out, err = call(table_of(GV), "--preset", "smoke", "--out", place.out, "--records", place.records, "--dry-run")
+    assert (code, err, out) == (0, "", "1 of 1 recorded\n")
 
 
 def test_no_run_prints_what_there_is(call, place):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import setuptools
 
+from gv.core.errors import InputError
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("gv", "anchorface", "data_prep", "experiments")
 # floor -> the floors it may import; "gv" stands for the package without gv.core, and the bare gv/__init__.py is open to all
@@ -254,6 +256,22 @@ def test_commands_named_in_the_documents_exist():
     for document in (readme, (ROOT / "docs/contributing.md").read_text(encoding="utf-8")):
         named = set(re.findall(r"(?:^|`)make ([a-z][\w-]*)", document, re.MULTILINE))
         assert named <= targets, f"no such target: {named - targets}"
+
+
+def test_the_readmes_claims_are_those_of_the_records(tmp_path):
+    """The block between its marks, as ``make report`` writes it."""
+    from experiments import catalogue
+    from experiments.harness.command import RECORDS
+    from experiments.harness.jobs import Place
+    from experiments.report import markdown_page
+    from experiments.report.gather import gather
+    report = gather(list(catalogue.TABLES.values()), Place("ablate", None, "nowhere", str(ROOT / RECORDS)))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count(markdown_page.BEGIN) == text.count(markdown_page.END) == 1
+    assert markdown_page.block(report) in text, "run: make report"
+    (tmp_path / "page.md").write_text("no place")
+    with pytest.raises(InputError, match="no place for the claims"):
+        markdown_page.write_block(report, tmp_path / "page.md")
 
 
 @pytest.mark.parametrize("arguments, code, stream, words", [

@@ -59,7 +59,10 @@ def dry_run(jobs, place, devices, together):
     beside = len(scheduling.slots(devices, together))
     total = sum(seconds for _, seconds in rows if seconds is not None) / beside
     unknown = sum(seconds is None for _, seconds in rows)
-    text = f"{len(rows)} runs, {scheduling.text_of_seconds(total)} with {beside} side by side"
+    text = f"{len(jobs) - len(rows)} of {len(jobs)} recorded"
+    if not rows:
+        return rows, text
+    text += f"; {len(rows)} to run, {scheduling.text_of_seconds(total)} with {beside} side by side"
     return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
 
 

@@ -101,6 +101,7 @@ def parse(arguments=None):
     options.add_argument("--out", default="runs", help="folder of runs; the page is OUT/report/index.html (default %(default)s)")
     options.add_argument("--records", help=f"folder of records (default {RECORDS}; at smoke, OUT/smoke/records)")
     options.add_argument("--markdown", metavar="FILE", help="write the results as Markdown too")
+    options.add_argument("--readme", metavar="FILE", help="put the claims at a glance into this page, between its marks")
     args = options.parse_args(arguments)
     if args.seeds is not None and args.seeds < 1:
         raise InputError("--seeds", args.seeds, "at least 1")
@@ -127,3 +128,5 @@ def main(arguments=None):
     if args.markdown:
         shown = Path(args.markdown).name if os.path.isabs(args.markdown) else args.markdown
         print(markdown_page.write(report, f"{command_of(args)} --markdown {shown}", args.markdown))
+    if args.readme:
+        print(markdown_page.write_block(report, args.readme))

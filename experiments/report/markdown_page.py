@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.harness import claims
 from experiments.harness.code_hash import ROOT
+from gv.core.errors import InputError
 from gv.core.files import write_text
 
 EMBEDDED = ("Embedded faces are drawn by this project. They show whether a comparison comes out the same way there, in small; "
@@ -166,6 +167,25 @@ def text(report, command, folder="docs"):
     for group in report.groups:
         lines += costs(group) if group.first else []
     return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- BEGIN CLAIMS -->", "<!-- END CLAIMS -->"
+
+
+def block(report):
+    """The claims at a glance and what is withdrawn, for another page."""
+    lines = [line.replace("](#", "](docs/RESULTS.md#") for line in glance(report)]
+    return "\n".join([BEGIN, *lines, "", *withdrawn(report), END])
+
+
+def write_block(report, path):
+    """Put ``block`` in its place in a page, between its two marks, and return the page's path."""
+    page = Path(path).read_text(encoding="utf-8")
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(path, "no place for the claims", f"a line {BEGIN} and a line {END}")
+    return write_text(path, before + block(report) + after)
 
 
 def write(report, command, path):

@@ -68,7 +68,7 @@ def _parser(program, method_names, presets, more):
                        f"{program} eval --run runs/first --data data/300w --split common")
     evaluate.add_argument("--run", required=True, help="folder of the run")
     evaluate.add_argument("--data", required=True, help="index folder")
-    evaluate.add_argument("--split", default="common", help="split to measure (default %(default)s)")
+    evaluate.add_argument("--split", help="split to measure (default common, or the only one besides train)")
     evaluate.add_argument("--shrink", type=float, default=0.0, help="take this share off the boxes first (0.1 in GV's Table 5)")
     evaluate.add_argument("--boxes", choices=("index", "detector"), default="index",
                           help="the index's boxes, or those of OpenCV's face cascade, mapped (default %(default)s)")

@@ -14,13 +14,13 @@ from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
 from gv.core.devices import parse_devices
-from gv.core.errors import InputError, PartlyDone
+from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
 from gv.core.predict import Predictor
 from gv.core.run import build_net, load_run, plan, refuse_other, stored_config
 
-METRICS_FILE = "metrics.json"
+METRICS_FILE, USUAL_SPLIT = "metrics.json", "common"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MOST_SAID = 3        # pictures that could not be used, named one by one
 FEW_STEPS = 100      # of training, below which an error is that of a net that has hardly begun
@@ -85,6 +85,14 @@ def _as_setting(value):
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
+def _default_split(index):
+    """The split that ``eval`` measures where none is named: common, or the only one besides train; InputError otherwise."""
+    others = [name for name in index.splits if name != "train"] or list(index.splits)
+    if USUAL_SPLIT in others or len(others) != 1:
+        return USUAL_SPLIT if USUAL_SPLIT in others else one_of("--split", None, others, "not given")
+    return others[0]
+
+
 def _decodings(method, texts):
     """{name: Decoding} of the default and each ``NAME:KEY=VALUE,...``."""
     decodings = {"default": method.Decoding()}
@@ -114,7 +122,8 @@ def eval(arguments, methods):
         raise InputError("--threshold", arguments.threshold, "more than 0")
     run, sidecar, fitted = load_run(methods, arguments.run)
     index = read_index(arguments.data)
-    faces = read_split(index, arguments.split)
+    split = arguments.split or _default_split(index)
+    faces = read_split(index, split)
     if index.layout != run.landmarks:
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
                          "evaluate on an index of the same layout")
@@ -123,7 +132,7 @@ def eval(arguments, methods):
     _check_pictures(index, faces)
     net = build_net(run, fitted, arguments.run, [device])
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
-    name, total = arguments.split, len(faces)
+    name, total = split, len(faces)
     if arguments.boxes == "detector":
         hits = _detected(dataset, run.crop.detector)
         if not hits:
@@ -139,10 +148,10 @@ def eval(arguments, methods):
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
     found = evaluate.measure(run, fitted, net, index, dataset, decodings, device, matrices)
     errors = found.errors
-    report = {"run": str(arguments.run), "method": run.method.name, "split": arguments.split, "faces": len(faces), "of": total,
+    report = {"run": str(arguments.run), "method": run.method.name, "split": split, "faces": len(faces), "of": total,
               "boxes": arguments.boxes if arguments.boxes == "detector" else
               "landmarks" if run.crop.boxes == "landmarks" else index.box_source, "shrink": arguments.shrink,
-              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(arguments.split),
+              "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(split),
               "start": sidecar["start"], "steps": sidecar["step"],
               "mean_shape": evaluate.mean_shape_error(run, index, faces, matrices),
               "decodings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in decodings}}

@@ -78,7 +78,7 @@ def fit_detector(dataset, count):
     """The mapping for a data set's boxes, from up to ``count`` of its faces, evenly spread; None where too few are found."""
     detector, pairs = FaceDetector(), []
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
-    for i in tqdm(rows, desc="face detector", unit="face", leave=False):
+    for i in tqdm(rows, desc="matching OpenCV's face detector to the training boxes", unit="face", leave=False):
         match = best_match(detector(dataset.picture(i)), dataset.box(i))
         if match is not None:
             pairs.append((match, dataset.box(i)))
