@@ -7,7 +7,7 @@ from anchorface.shufflenet import ShuffleNetEncoder, map_side
 from gv.core.errors import InputError, one_of
 
 FEATURES = ("pool", "flatten")
-HEAD_SPREAD = 1e-3      # ASSUMED: of the heads' first weights, so that training begins at the anchors themselves
+HEAD_SPREAD = 1e-3      # ASSUMED: of the heads' first weights, so that training begins at the anchors, or the centre
 
 
 class AnchorNet(HybridBlock):
@@ -81,7 +81,8 @@ class RegressionNet(HybridBlock):
         with self.name_scope():
             self.encoder = ShuffleNetEncoder(conv5, stem, multiplier)
             self.gather = nn.Flatten() if features == "flatten" else nn.GlobalAvgPool2D()
-            self.output = nn.Dense(2 * landmarks, in_units=self.encoder.channels * cells)
+            self.output = nn.Dense(2 * landmarks, in_units=self.encoder.channels * cells,
+                                   weight_initializer=mx.init.Normal(HEAD_SPREAD))
 
     def hybrid_forward(self, F, x):
         return self.output(self.gather(self.encoder(x)))

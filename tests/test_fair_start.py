@@ -14,7 +14,10 @@ METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
 ROUNDING = 1e-9     # of float64: neighbours closer than this are equal
 MOST = 2.0          # times the loss of predicting nothing, at the first step
 CASES = [(method, {"encoder": encoder, **decoder}) for method in GAUSSIAN_VECTOR for encoder in ENCODERS
-         for decoder in ({}, {"decoder": "fpn_relu"})] + [(method, {}) for method in ANCHORFACE]
+         for decoder in ({}, {"decoder": "fpn_relu"})]
+CASES += [(method, {"decoder": "hrnet"}) for method in GAUSSIAN_VECTOR]
+CASES += [(method, settings) for method in ANCHORFACE for settings in ({}, {"multiplier": 1.0}, {"stem_stride": 4, "size": 224})]
+CASES += [("regression", {"features": "flatten"}), ("regression", {"conv5": True, "multiplier": 1.0})]
 
 
 @pytest.mark.parametrize("name, settings", CASES)
@@ -27,7 +30,7 @@ def test_the_first_loss_is_that_of_predicting_nothing(name, settings, seed):
     fitted = run.method.fit(points, seed)
     net, loss = run.method.net(68, fitted), run.method.loss(fitted)
     mx.random.seed(seed)
-    net.initialize()
+    net.initialize(mx.init.Xavier())                # as training does (gv.core.train)
     loss.initialize()
     with mx.autograd.train_mode():
         outputs = as_list(net(mx.nd.array(rng.normal(0, 1, (8, 3, size, size)))))
@@ -37,45 +40,53 @@ def test_the_first_loss_is_that_of_predicting_nothing(name, settings, seed):
     assert 0 < first <= MOST * nothing, f"{first / nothing:.1f} times the loss of predicting nothing"
 
 
-def fitted_error(side, width, upsampling, count=400, seed=0):
-    """The mean distance, in cells of 32, between true places and those read off the best that a row of a map can represent.
-
-    A row of ``side`` cells is what an x vector averages over a band of ``width`` rows. What a map that was upsampled by nearest
-    neighbours and smoothed by a kernel of three can hold is the span of its cells' responses; a perfect label is projected onto
-    that span by least squares, read by argmax and a quarter of a cell, and compared with the truth.
-    """
-    rng = np.random.default_rng(seed)
-    native = side // upsampling
-    grown = np.repeat(np.eye(native), upsampling, axis=0)                       # (side, native): nearest neighbours
-    padded = np.pad(grown, ((1, 1), (0, 0)))
-    span = np.concatenate([padded[k:k + side] for k in range(3)], axis=1)       # the three taps of the kernel
-    kernel = np.ones(width) / width                                             # a band of ``width`` cells, zeros beyond
-    band = np.array([np.convolve(column, kernel, "same") for column in span.T]).T
-    true = rng.uniform(0.25, 0.75, count) * side                                # in cells, well inside
-    cells = np.arange(side)
-    distance = cells[None] - np.floor(true[:, None] + 0.5)
-    label = np.exp(-distance ** 2 / (2 * 2.0 ** 2)) * (np.abs(distance) < 6) + 3.0 * (distance == 0)
-    solved, *_ = np.linalg.lstsq(band, label.T, rcond=None)
-    vector = (band @ solved).T
-    peak = vector.argmax(axis=1)
-    rows = np.arange(count)
-    before, after = vector[rows, np.maximum(peak - 1, 0)], vector[rows, np.minimum(peak + 1, side - 1)]
-    found = peak + 0.25 * np.sign(np.where(np.abs(after - before) < ROUNDING, 0, after - before))
-    return np.abs(found - true).mean()
-
-
+RIDGE = 0.1         # of the fit's weights: without it a band that can barely be undone would count as one that can
+ION = 0.587         # outer eye corners, as a share of the landmarks' squared box (mean of HELEN's 330 test faces)
 WIDTHS = (1, 3, 5, 7)
 
 
+def floors(side, upsampling, count=500):
+    """The least errors in per cent (of ``ION``) with x vectors of ``side`` cells, for each width of the band.
+
+    The decoder is linear, so an x vector is the column means of what its map can hold, smoothed by the band. That is the span of
+    the finest cells, ``side / upsampling`` of them, each repeated and moved by the three columns of the last kernel. Perfect
+    labels (sigma 2, theta 3) are fitted by least squares on that span, read by argmax and a quarter of a cell, and compared with
+    the truth; x and y alike.
+    """
+    native = np.repeat(np.eye(side // upsampling), upsampling, axis=0)              # nearest neighbours
+    padded = np.pad(native, ((1, 1), (0, 0)))
+    span = np.concatenate([padded[tap:tap + side] for tap in range(3)], axis=1)     # the three columns of the kernel
+    rng, rows, cells = np.random.default_rng(0), np.arange(count), np.arange(side)
+    true = rng.uniform(0.2, 0.8, count) * side
+    distance = cells - np.floor(true[:, None] + 0.5)
+    label = np.exp(-distance ** 2 / (2 * 2.0 ** 2)) * (np.abs(distance) < 6) + 3.0 * (distance == 0)
+    errors = []
+    for width in WIDTHS:
+        band = np.array([np.convolve(column, np.ones(width) / width, "same") for column in span.T]).T
+        weights = np.linalg.solve(band.T @ band + RIDGE * np.eye(band.shape[1]), band.T @ label.T)
+        vector = (band @ weights).T
+        peak = vector.argmax(axis=1)
+        gap = vector[rows, np.minimum(peak + 1, side - 1)] - vector[rows, np.maximum(peak - 1, 0)]
+        along = peak + 0.25 * np.sign(np.where(np.abs(gap) < ROUNDING, 0, gap)) - true
+        errors.append(100 * np.hypot(along[:, None], along).mean() / (ION * side))
+    return np.array(errors)
+
+
 def test_on_a_native_map_the_narrowest_band_holds_a_label_best():
-    """Table 8's floors: with a cell of its own for each cell of the vector, l = 1 loses nothing and a wider band only can."""
-    floors = [fitted_error(32, width, 1) for width in WIDTHS]
-    assert floors[0] == min(floors) and floors[0] < 0.27       # rounding to a cell: a quarter of one on average
+    """Table 8's floors: 1.04, 1.29, 1.36, 1.37 % when a whole net's map was fitted; rounding to a cell alone is 1.02 %."""
+    found = floors(64, 1)
+    assert found == pytest.approx([1.04, 1.29, 1.36, 1.37], abs=0.08)
+    assert found[0] < 0.85 * found[1:].min()
+    assert floors(32, 1)[0] < 0.85 * floors(32, 1)[1:].min()
 
 
 def test_a_map_stretched_four_times_turns_table_8_round():
-    """64 cells out of 16: the peak of a label cannot be held, and the narrowest band errs most."""
-    stretched = [fitted_error(64, width, 4) for width in WIDTHS]
-    native = [fitted_error(64, width, 1) for width in WIDTHS]
-    assert native[0] == min(native) and native[0] < 0.27
-    assert stretched[0] == max(stretched) and stretched[0] > 1.5 * native[0]
+    """64 cells out of 16, a map of rank 48: the narrowest band errs most. 1.82, 1.34, 1.30, 1.32 % with a whole net's map."""
+    found = floors(64, 4)
+    assert found == pytest.approx([1.82, 1.34, 1.30, 1.32], abs=0.08)
+    assert found[0] > 1.3 * found[1:].max()
+
+
+def test_a_map_stretched_twice_takes_the_narrowest_bands_advantage():
+    found = floors(64, 2)
+    assert found[0] > 0.95 * found[1:].min()
