@@ -71,13 +71,11 @@ MARKS = {claims.REPRODUCED: "✓", claims.CONTRADICTED: "✗", claims.UNDECIDED:
 def glance(report):
     """A row a table that has run: what its main claim's verdict is, the number it is about, printed and ours."""
     lines = ["| | table | main claim | its number | printed | ours | all claims |", "|---|---|---|---|---:|---:|---|"]
-    for entry in report.tables:
-        for _, part in entry.parts:
-            if part.ran and part.glance:
-                one = part.glance
-                counts = " ".join(f"{MARKS[verdict]}{count}" for verdict, count in one.counts.items() if count)
-                lines.append(row(MARKS[one.verdict], f"[{part.title}]({anchor(part.title)}), {part.name}", one.claim, one.what,
-                                 one.printed or "–", one.ours or "–", counts))
+    for part in report.glances:
+        one = part.glance
+        counts = " ".join(f"{MARKS[verdict]}{count}" for verdict, count in one.counts.items() if count)
+        lines.append(row(MARKS[one.verdict], f"[{part.title}]({anchor(part.title)}), {part.name}", one.claim, one.what,
+                         one.printed or "–", one.ours or "–", counts))
     legend = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
     return [*lines, "", f"{legend}. Printed numbers are of the papers' own data and sizes: the comparisons are to come out "
             "alike, not the numbers."] if len(lines) > 2 else ["Nothing has run yet."]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.harness.claims import NOT_RUN
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -263,3 +265,9 @@ class Report:
     readings: list
     earlier: list
     withdrawn: list
+
+    @property
+    def glances(self):
+        """The tables that have run, each a row of the overview: those whose main claim has a verdict first."""
+        ran = [part for table in self.tables for _, part in table.parts if part.ran and part.glance]
+        return sorted(ran, key=lambda part: part.glance.verdict == NOT_RUN)
