@@ -84,8 +84,8 @@ def write_page(report, place, made_by, folder):
             run.links = links_of(run, place.records, folder)
     environment.filters["address"] = lambda path: address(Path(ROOT, path), folder)
     page = environment.get_template("report.html").render(
-        **vars(report), glances=report.glances, marks=MARKS, verdicts=claims.VERDICTS, command=made_by, level=round(100 * claims.LEVEL),
-        same=round(100 * claims.SAME))
+        **vars(report), glances=report.glances, marks=MARKS, verdicts=claims.VERDICTS, command=made_by,
+        level=round(100 * claims.LEVEL), same=round(100 * claims.SAME))
     return write_text(folder / "index.html", page)
 
 
