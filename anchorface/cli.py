@@ -4,9 +4,9 @@ import sys
 
 from anchorface import commands
 from gv.core import cli
+from gv.core.config import PRESETS
 
 METHOD_NAMES = ("anchorface", "regression")
-PRESETS = ("paper", "mini", "ablate", "smoke")
 
 
 def _methods():

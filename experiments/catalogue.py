@@ -41,8 +41,9 @@ from experiments.gv_tables import (
     table9_time,
 )
 from experiments.harness import scheduling
-from experiments.harness.command import PRESETS, parser, run_tables
+from experiments.harness.command import parser, run_tables
 from experiments.harness.jobs import Place, collect, unique
+from gv.core.config import PRESETS
 from gv.core.errors import one_of
 from gv.core.exits import run as run_main
 
@@ -69,7 +70,7 @@ def time_of(table, preset):
 
 def times_text():
     """A line a table: its key and its time at each preset, as the Makefile has them."""
-    return "\n".join(f"#  {key:<20}" + "".join(f" {time_of(table, preset):>11}" for preset in PRESETS)
+    return "\n".join(f"#  {key:<20}" + "".join(f" {time_of(table, preset):>11}" for preset in reversed(PRESETS))
                      for key, table in TABLES.items())
 
 

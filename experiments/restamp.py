@@ -27,13 +27,11 @@ from tqdm import tqdm
 from experiments import catalogue
 from experiments.harness import records, running
 from experiments.harness.code_hash import ROOT
-from experiments.harness.command import RECORDS
-from experiments.harness.jobs import Job, Place, make_job
+from experiments.harness.jobs import RECORDS, SMOKE, Job, Place, make_job
 from experiments.report.by_preset import find_groups
 from gv.core.errors import InputError
 from gv.core.exits import run as run_main
 
-SMOKE = "smoke"
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 LAST_LINES = 3      # of a failed run's output, as a reason
 

@@ -3,9 +3,9 @@
 import sys
 
 from gv.core import cli
+from gv.core.config import PRESETS
 
 METHOD_NAMES = ("gv", "heatmap", "heatmap-awing")
-PRESETS = ("paper", "mini", "ablate", "smoke")
 
 
 def _methods():

@@ -261,8 +261,7 @@ def test_commands_named_in_the_documents_exist():
 def test_the_readmes_claims_are_those_of_the_records(tmp_path):
     """The block between its marks, as ``make report`` writes it."""
     from experiments import catalogue
-    from experiments.harness.command import RECORDS
-    from experiments.harness.jobs import Place
+    from experiments.harness.jobs import RECORDS, Place
     from experiments.report import markdown_page
     from experiments.report.gather import gather
     report = gather(list(catalogue.TABLES.values()), Place("ablate", None, "nowhere", str(ROOT / RECORDS)))

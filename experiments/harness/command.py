@@ -11,15 +11,13 @@ from pathlib import Path
 from experiments.harness import claims, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
-from experiments.harness.jobs import Place, collect, unique
+from experiments.harness.jobs import RECORDS, Place, collect, records_of, unique
 from experiments.harness.results import Results, margin_text, table_text
+from gv.core.config import PRESETS
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.exits import run as run_main
 from gv.core.files import write_json
-
-PRESETS = ("smoke", "ablate", "mini", "paper")
-RECORDS = "docs/results/records"
 
 
 def parser(program, text):
@@ -48,8 +46,7 @@ def place_of(args):
     parse_devices(args.devices)
     if args.data and not Path(args.data).is_dir():
         raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
-    default = str(Path(args.out, "smoke", "records")) if args.preset == "smoke" else RECORDS
-    return Place(args.preset, args.data, args.out, args.records or default)
+    return Place(args.preset, args.data, args.out, args.records or records_of(args.preset, args.out))
 
 
 def dry_run(jobs, place, devices, together):

@@ -21,6 +21,14 @@ EVALUATION_CODE = ("gv.core.evaluate", "experiments.harness.running")
 ALWAYS = {"detector_faces": 0}    # boxes come from the index: no cascade is fitted
 
 
+RECORDS, SMOKE = "docs/results/records", "smoke"
+
+
+def records_of(preset, out):
+    """Where records are kept unless told otherwise: with the project, but those of ``smoke`` below the folder of runs."""
+    return str(Path(out, SMOKE, "records")) if preset == SMOKE else RECORDS
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an experiment runs: the preset, the user's indexes (None: embedded faces), the folders of runs and of records."""
@@ -28,7 +36,7 @@ class Place:
     preset: str
     data: str = None
     out: str = "runs"
-    records: str = "docs/results/records"
+    records: str = RECORDS
 
     def dataset(self, name):
         """The ``datasets.DataSet`` of a name."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from data_prep.synthetic.sets import counts
 from experiments.harness import datasets
-from experiments.harness.command import PRESETS
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import Place, make_job, seeds_of
 from experiments.harness.results import Results
+from gv.core.config import PRESETS
 from gv.core.errors import InputError
 
 NO_DATA = "none"                                            # of a record that reads no data set
@@ -134,7 +134,7 @@ def _order(found, place, given):
     there = {(record["preset"], record["provenance"]) for record in found if record["provenance"] != NO_DATA} - set(wanted)
     presets = {preset for preset, _ in {*there, *wanted}}
     there |= {(record["preset"], datasets.EMBEDDED) for record in found if record["preset"] not in presets}
-    return wanted + sorted(there, key=lambda key: (PROVENANCES.index(key[1]), -PRESETS.index(key[0]))), len(wanted)
+    return wanted + sorted(there, key=lambda key: (PROVENANCES.index(key[1]), PRESETS.index(key[0]))), len(wanted)
 
 
 def find_groups(tables, place, seeds, found):

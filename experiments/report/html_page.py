@@ -16,11 +16,11 @@ from pathlib import Path
 from experiments import catalogue
 from experiments.harness import claims
 from experiments.harness.code_hash import ROOT
-from experiments.harness.command import PRESETS, RECORDS
-from experiments.harness.jobs import Place
+from experiments.harness.jobs import RECORDS, Place, records_of
 from experiments.report import markdown_page
 from experiments.report.gather import gather
 from experiments.report.tables import folder_of
+from gv.core.config import PRESETS
 from gv.core.errors import InputError
 from gv.core.files import write_text
 
@@ -109,7 +109,7 @@ def parse(arguments=None):
         given = getattr(args, name)
         if given and not Path(given).is_dir():
             raise InputError(f"--{name}", f"no folder {given}", "a folder that is there")
-    args.records = args.records or (str(Path(args.out, "smoke", "records")) if args.preset == "smoke" else RECORDS)
+    args.records = args.records or records_of(args.preset, args.out)
     return args
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gv.core.errors import InputError, one_of
 
+PRESETS = ("paper", "mini", "ablate", "smoke")     # the sizes that every method has, the largest first
 SCHEDULES = ("step", "cosine")
 BATCHNORMS = ("train", "frozen")
 
