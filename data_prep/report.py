@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field
 
+OWN = "own"      # the provenance of pictures that no data set's authors distribute
+
 
 @dataclass
 class Report:
     """Found and official counts of a data set, by part and by split, and the list of what was left out.
 
     root: the raw data's folder, as given. ask: where the official set is asked for, a clause.
-    parts, splits: {name: (found, official)}. left_out: (file below ``root``, reason). notes: further lines.
+    parts, splits: {name: (found, official)}. left_out: (file below ``root``, reason). notes: further lines. own: faces whose
+    pictures have no name of the official set's: the user's own in folders of its names.
     """
 
     source: str
@@ -18,6 +21,7 @@ class Report:
     splits: dict = field(default_factory=dict)
     left_out: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    own: int = 0
 
     @property
     def found(self):
@@ -31,7 +35,9 @@ class Report:
 
     @property
     def provenance(self):
-        """"official" where every count is the official one, else "official, partial"."""
+        """"official" where every count is the official one, else "official, partial"; "own" with pictures of other names."""
+        if self.own:
+            return OWN
         return "official" if self.found == self.official else "official, partial"
 
     @property
@@ -56,6 +62,9 @@ class Report:
             lines.append(f"left out: {len(self.left_out)}")
             lines += [f"  {name}: {reason}" for name, reason in self.left_out]
         lines += self.notes
+        if self.own:
+            lines.append(f"{self.own} faces are of pictures whose names are not the official set's: numbers on them are not on "
+                         f"{self.source}")
         if self.provenance != "official":
             lines.append(f"the official set is asked for from {self.ask}")
         return "\n".join(lines)

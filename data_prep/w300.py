@@ -13,6 +13,7 @@ The splits are those that the literature reports on: train 3148, common 554, cha
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -37,6 +38,9 @@ SPLITS = {
     "challenge": ("ibug",),
     "full": ("helen/testset", "lfpw/testset", "ibug"),
 }
+# how the pictures of each part are named: others are the user's own
+NAMES = {"afw": r"\d+_\d+", "helen/trainset": r"\d+_\d+", "helen/testset": r"\d+_\d+", "lfpw/trainset": r"image_\d{4}",
+         "lfpw/testset": r"image_\d{4}", "ibug": r"image_\d+( ?_\d+)*"}
 BOX_FIELDS = {"provided": "bb_ground_truth", "detector": "bb_detector"}
 # the same picture in LFPW's training and test set
 DUPLICATES = [["lfpw/trainset/image_0215", "lfpw/testset/image_0066"], ["lfpw/trainset/image_0828", "lfpw/testset/image_0096"]]
@@ -119,6 +123,7 @@ def read_part(root, part, boxes, out, report, progress=None):
             picture, points, box = _read_face(pictures.get(stem), annotations.get(stem), official)
             image = command.picture_path(picture, out) if out else str(picture)
             faces.append(Face(image, points, box, attributes={"part": part}))
+            report.own += re.fullmatch(NAMES[part], stem) is None
         except InputError as error:
             report.leave_out(error)
         if progress is not None:

@@ -62,7 +62,7 @@ def get_table(key):
 
 
 def time_of(table, preset):
-    """What a table costs from nothing at a preset, one seed on one device, as text; the making of embedded faces left out."""
+    """What a table costs from nothing at a preset, one seed on one device, as text; the making of drawn faces left out."""
     place = Place(preset, out=os.devnull, records=os.devnull)    # where nothing has been run
     times = [scheduling.estimate(job, place, {}) for job in unique(collect([table], [0], place))]
     return "unknown" if None in times else scheduling.text_of_seconds(sum(times))

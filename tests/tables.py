@@ -9,7 +9,7 @@ from experiments.harness.results import Results
 
 
 def place(tmp_path, preset="smoke"):
-    """A place with nothing in it, on embedded faces."""
+    """A place with nothing in it, on drawn faces."""
     return Place(preset, None, str(tmp_path), str(tmp_path / "records"))
 
 

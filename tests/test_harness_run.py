@@ -65,7 +65,7 @@ def table_of(key, **sources):
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    """The folder of embedded faces that a smoke run of 300W makes itself."""
+    """The folder of drawn faces that a smoke run of 300W makes itself."""
     folder = tmp_path_factory.mktemp("faces")
     generate("300w", 60, 0, folder / "300w-60-0")
     return folder

@@ -162,7 +162,7 @@ def test_the_verdicts_shown_are_those_of_the_claims_module(tmp_path_factory, mar
     for whose, ours in (("paper", False), ("ours", True)):
         told = [claim.verdict for table in report.groups[0].tables for claim in table.claims if claim.ours == ours]
         assert getattr(counted, whose) == {verdict: told.count(verdict) for verdict in claims.VERDICTS}
-    assert counted.paper[claims.NOT_RUN] >= 1    # against a printed number: not on embedded faces
+    assert counted.paper[claims.NOT_RUN] >= 1    # against a printed number: not on drawn faces
 
 
 def test_what_is_not_run_is_shown_as_no_number(tmp_path):

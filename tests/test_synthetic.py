@@ -1,4 +1,4 @@
-"""The embedded faces: what they claim of themselves. Realism is measured elsewhere; here it is order, agreement and bytes."""
+"""The drawn faces: what they claim of themselves. Realism is measured elsewhere; here it is order, agreement and bytes."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Every table and figure of both papers, end to end, at preset smoke on embedded faces: two steps a run."""
+"""Every table and figure of both papers, end to end, at preset smoke on drawn faces: two steps a run."""
 
 import json
 import subprocess

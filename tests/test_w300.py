@@ -73,11 +73,16 @@ def left_out(report):
     return dict(report.left_out)
 
 
+def usual_name(part):
+    """A picture's name as the part's authors give it."""
+    return "image_0001" if part.startswith("lfpw") or part == "ibug" else "100032540_1"
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A face in each part of the official tree, {part: 1-based landmarks}."""
     root = tmp_path / "300w"
-    points = {part: put(root, part, "image_0001", seed, ".png" if part.startswith("lfpw") else ".jpg")
+    points = {part: put(root, part, usual_name(part), seed, ".png" if part.startswith("lfpw") else ".jpg")
               for seed, part in enumerate(w300.PARTS)}
     return root, points
 
@@ -221,12 +226,25 @@ def test_full_is_written_from_either_half(tmp_path):
 def test_all_found_is_official(tmp_path, monkeypatch):
     monkeypatch.setattr(w300, "PARTS", {part: 1 for part in w300.PARTS})
     for seed, part in enumerate(w300.PARTS):
-        put(tmp_path, part, "image_0001", seed)
+        put(tmp_path, part, usual_name(part), seed)
     report = w300.read_tree(tmp_path)[1]
     assert report.provenance == "official" and "asked for" not in report.text()
     put(tmp_path, "ibug", "image_0002", 9)
     report = w300.read_tree(tmp_path)[1]
     assert report.provenance == "official, partial" and "more than official" in report.text()
+
+
+@pytest.mark.parametrize("part, stem", [("afw", "holiday"), ("afw", "image_0001"), ("lfpw/testset", "100032540_1"),
+                                        ("ibug", "me 1")])
+def test_own_pictures_in_a_folder_of_the_sets_are_not_the_set(tmp_path, part, stem):
+    for seed, name in enumerate(w300.PARTS):
+        put(tmp_path, name, usual_name(name), seed)
+    assert w300.read_tree(tmp_path)[1].provenance == "official, partial"
+    put(tmp_path, part, stem, 9)
+    w300.main(["--root", str(tmp_path), "--out", str(tmp_path / "index")])
+    index = read_index(tmp_path / "index")
+    assert index.provenance == "own" and index.provenance_line() == "300W: own"
+    assert "1 faces are of pictures whose names are not the official set's" in w300.read_tree(tmp_path)[1].text()
 
 
 @pytest.mark.parametrize("boxes, shift", [("detector", 10), ("provided", 20)])

@@ -31,7 +31,7 @@ TABLE = Table(
                   tuple(beats((side, YAW), ("frontal", YAW), higher=True) for side in ("left", "right"))),),
     notes=(f"gamma = 6 as in the paper; at preset smoke {SMOKE_GAMMA:g}, as none of its few faces is turned so far.",
            "\"left\" is where the eye on the left of the picture is the wider one.",
-           f"On embedded faces the far eye's corners lie on the outline beyond {BOTH_EYES} degrees, and r falls again."),
+           f"On drawn faces the far eye's corners lie on the outline beyond {BOTH_EYES} degrees, and r falls again."),
 )
 
 if __name__ == "__main__":

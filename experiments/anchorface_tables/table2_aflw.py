@@ -32,7 +32,7 @@ TABLE = Table(
         Claim("it gains on AFLW-Full rather than on AFLW-Frontal, measured at ODN, which ties there", "Section 4.2, Table 2",
               (GAIN,), official=True),
     ),
-    notes=("Frontal: the official test faces with every landmark visible; of embedded faces, those within 15 degrees of yaw.",),
+    notes=("Frontal: the official test faces with every landmark visible; of drawn faces, those within 15 degrees of yaw.",),
 )
 
 if __name__ == "__main__":

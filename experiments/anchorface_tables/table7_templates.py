@@ -15,7 +15,7 @@ from experiments.trainings import AFLW_COLUMNS, ANCHORFACE_AFLW, aflw_view
 
 
 def mean_face():
-    """The mean face of the embedded faces in space, a landmark x y z a line: what pitch turns the templates with."""
+    """The mean face of the drawn faces in space, a landmark x y z a line: what pitch turns the templates with."""
     from data_prep.synthetic.landmarks import mean_landmarks
     return "".join(f"{x:.3f} {y:.3f} {z:.3f}\n" for x, y, z in mean_landmarks(LANDMARKS))
 
@@ -48,9 +48,9 @@ TABLE = Table(
               (beats(BEST, (FLAT, "full")),), ours=True),
     ),
     decimals=3,
-    notes=(f"Pitches of {', '.join(map(str, PITCH))} degrees are assumed; the mean face of the embedded faces lends the depth.",
+    notes=(f"Pitches of {', '.join(map(str, PITCH))} degrees are assumed; the mean face of the drawn faces lends the depth.",
            f"At preset smoke, hand design has gamma = {SMOKE_GAMMA:g} instead of 6: none of its few faces is turned so far.",
-           "Embedded faces: beyond 80 degrees of yaw the far eye's corners lie on the outline, so that |r| > 6 in 1.7 % of "
+           "Drawn faces: beyond 80 degrees of yaw the far eye's corners lie on the outline, so that |r| > 6 in 1.7 % of "
            "the training faces (8 % of AFLW's)."),
 )
 

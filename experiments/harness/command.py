@@ -25,7 +25,7 @@ def parser(program, text):
     options = argparse.ArgumentParser(prog=program, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--preset", choices=PRESETS, default="ablate", help="size and schedule (default %(default)s)")
     options.add_argument("--data", default=os.environ.get("DATA") or None,
-                         help="folder of prepared indexes, one a set: 300w, wflw, ... (default: $DATA, else embedded faces)")
+                         help="folder of prepared indexes, one a set: 300w, wflw, ... (default: $DATA, else drawn faces)")
     options.add_argument("--devices", default="cpu:0",
                          help="cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (default %(default)s)")
     options.add_argument("--together", action="store_true", help="one run at a time over all devices")

@@ -1,4 +1,4 @@
-"""The data an experiment runs on: the user's prepared indexes, or embedded faces made on the spot."""
+"""The data an experiment runs on: the user's prepared indexes, or drawn faces made on the spot."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from gv.core.errors import InputError, one_of
 from gv.core.faces import read_index
 from gv.core.files import lock
 
-# name in experiments -> (--like of the embedded faces, folder below it)
+# name in experiments -> (--like of the drawn faces, folder below it)
 SETS = {
     "300w": ("300w", ""), "cofw": ("cofw", ""), "wflw": ("wflw", ""), "jd": ("jd", ""), "aflw": ("aflw", ""),
     "menpo/semifrontal": ("menpo", "semifrontal"), "menpo/profile": ("menpo", "profile"),
@@ -60,14 +60,14 @@ def _split_digest(path):
 
 
 def find(name, preset, data, out):
-    """The ``DataSet`` of a name. data: the folder of the user's prepared indexes, or None for embedded faces below ``out``."""
+    """The ``DataSet`` of a name. data: the folder of the user's prepared indexes, or None for drawn faces below ``out``."""
     like, part = SETS[one_of("data set", name, SETS)]
     if data is None:
         size = embedded_size(like, preset)
         made = LIKES[like][1][part]
         identity = {"like": like, "part": part, "size": size, "seed": EMBEDDED_SEED, "version": VERSION}
         folder = Path(out, "data", f"{like}-{size}-{EMBEDDED_SEED}", part)
-        line = f"{LIKES[like][0]} {part}".strip() + f", {size} embedded faces in all"
+        line = f"{LIKES[like][0]} {part}".strip() + f", {size} drawn faces in all"
         return DataSet(name, folder, made.layout, made.normaliser, EMBEDDED, identity, line)
     index = read_index(Path(data, name))
     identity = {"source": index.source, "splits": {split: _split_digest(Path(index.folder, f"{split}.jsonl"))
@@ -91,12 +91,12 @@ def make(datasets, workers):
                     useful = max(1, min(workers, identity["size"] // PICTURES_A_PROCESS))
                     generate(identity["like"], identity["size"], identity["seed"], root, useful)
         elif _is_ours(dataset) and read_index(dataset.folder).extra.get("version") != VERSION:
-            raise InputError(dataset.folder, "embedded faces that another version of the project made", f"version {VERSION}",
+            raise InputError(dataset.folder, "drawn faces that another version of the project made", f"version {VERSION}",
                              "remove the folder: they are made again")
 
 
 def _is_ours(dataset):
-    """Whether a set is made here, not given as an index: embedded faces that the user prepared are given."""
+    """Whether a set is made here, not given as an index: drawn faces that the user prepared are given."""
     return "like" in dataset.identity
 
 

@@ -31,7 +31,7 @@ def records_of(preset, out):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an experiment runs: the preset, the user's indexes (None: embedded faces), the folders of runs and of records."""
+    """Where an experiment runs: the preset, the user's indexes (None: drawn faces), the folders of runs and of records."""
 
     preset: str
     data: str = None

@@ -17,7 +17,7 @@ from gv.core.config import PRESETS
 from gv.core.errors import InputError
 
 NO_DATA = "none"                                            # of a record that reads no data set
-PROVENANCES = ("official", "official, partial", datasets.EMBEDDED)   # in the order they are shown
+PROVENANCES = ("official", "official, partial", datasets.EMBEDDED, "own")   # in the order they are shown
 FEWEST_SEEDS = 3                                            # that costs are reckoned for, where no number is asked for
 NOWHERE = "no-such-folder"                                  # of runs: what is shown depends on the records alone
 
@@ -36,8 +36,9 @@ class Group:
 
     @property
     def name(self):
-        """ "ablate, embedded faces"."""
-        data = "embedded faces" if self.provenance == datasets.EMBEDDED else f"{self.provenance} data"
+        """ "ablate, drawn faces"."""
+        named = {datasets.EMBEDDED: "drawn faces", "official, partial": "part of the official data", "own": "own pictures"}
+        data = named.get(self.provenance, f"{self.provenance} data")
         return f"{self.preset}, {data}"
 
     @property

@@ -97,7 +97,7 @@ def parse(arguments=None):
                          help="the one that comes first, with what running the rest of it costs (default %(default)s)")
     options.add_argument("--seeds", type=int, help="show seeds 0 to N-1, and reckon with as many (default: all there are; 3)")
     options.add_argument("--data", default=os.environ.get("DATA") or None,
-                         help="folder of prepared indexes: official data comes first (default: $DATA, else embedded faces)")
+                         help="folder of prepared indexes: official data comes first (default: $DATA, else drawn faces)")
     options.add_argument("--out", default="runs", help="folder of runs; the page is OUT/report/index.html (default %(default)s)")
     options.add_argument("--records", help=f"folder of records (default {RECORDS}; at smoke, OUT/smoke/records)")
     options.add_argument("--markdown", metavar="FILE", help="write the results as Markdown too")

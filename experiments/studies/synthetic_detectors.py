@@ -1,4 +1,4 @@
-"""Do face detectors take the embedded faces for faces?
+"""Do face detectors take the drawn faces for faces?
 
 Of the near-frontal, unoccluded faces of an embedded index (|yaw| < 20 degrees), the share that a detector finds with the
 right box. Detectors: OpenCV's frontal cascade, and MediaPipe's face detection where it is installed (the project does not
@@ -70,7 +70,7 @@ def main(argv=None):
     import cv2
     parser = argparse.ArgumentParser(prog="python -m experiments.studies.synthetic_detectors",
                                      description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="index folder of embedded faces")
+    parser.add_argument("--data", required=True, help="index folder of drawn faces")
     parser.add_argument("--split", default="train")
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
     arguments = parser.parse_args(argv)

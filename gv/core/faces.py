@@ -57,7 +57,8 @@ class Index:
 
     layout: number of landmarks (68, ...). source: name of the data set. box_source: where the boxes come from
     ("landmarks", "provided", "detector"). normaliser: name of the set's usual NME normaliser ("ion", ...).
-    provenance: "official", "official, partial" or "embedded". official, found: {part: count}. splits: {name: count}.
+    provenance: "official", "official, partial", "embedded" (drawn by this project) or "own" (the user's pictures).
+    official, found: {part: count}. splits: {name: count}.
     """
 
     folder: Path
