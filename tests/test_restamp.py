@@ -135,6 +135,7 @@ def run(folder, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_rename_is_proven_and_a_changed_constant_is_refused(tmp_path):
     """In a clone: a record made by one commit, a function renamed in the next, a constant of the loss changed in a third."""
     if git(ROOT, "status", "--porcelain", "--", *restamp.records.PACKAGES):
