@@ -395,7 +395,9 @@ def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
     assert (code, err) == (0, "")
     assert out.splitlines() == ["     2 min  gv on 300w, seed 0", "     2 min  gv on 300w, seed 1",
                                 "     2 min  gv on 300w, theta=1.0, seed 0", "     2 min  gv on 300w, theta=1.0, seed 1",
-                                "0 of 4 recorded; 4 to run, 4 min with 2 side by side"]
+                                "0 of 4 recorded; 4 to run, 4 min with 2 side by side",
+                                "gv: 25 epochs of 1500 faces, batch 8, 4700 steps, rate 0.002 cosine; 128 px, landmarks boxes "
+                                "enlarged by 0 %; start scratch"]
     code, out, err = call(table, "--preset", "paper", "--dry-run", "--json")
     assert (code, err) == (0, "")
     assert strict(out) == {"runs": [{"run": "gv on 300w, seed 0", "seconds": None},

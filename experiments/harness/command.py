@@ -144,6 +144,9 @@ def run_tables(tables, args):
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
             print("\n".join([f"{scheduling.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
+            for method, line in dict.fromkeys((job.source.method, scheduling.settings(job)) for job in unique(jobs)
+                                              if isinstance(job.source, Train) and not job.finished()):
+                print(f"{method}: {line}")
         return
     failed = []
     if not args.no_run:

@@ -1,5 +1,6 @@
 """Running jobs side by side on the devices given, each in a process of its own; what was finished before is not run again."""
 
+import math
 import os
 import subprocess
 import sys
@@ -81,6 +82,20 @@ def describe(job):
     options = ", ".join(f"{name}={value}" for name, value in job.source.options)
     curve = f", curve on {job.source.curve}" if job.source.curve else ""
     return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f"{curve}, seed {job.seed}"
+
+
+def settings(job):
+    """What a training is run with, in one line: schedule, rate, steps, crop, start; "" of a measurement."""
+    if isinstance(job.source, Measure):
+        return ""
+    config = job.identity["config"]
+    training, crop = config["training"], config["crop"]
+    rate = f"rate {training['lr']:g}" + (" cosine" if training["schedule"] == "cosine" else
+                                         f", times {training['lr_factor']:g} at {', '.join(map(str, training['lr_epochs']))}")
+    faces = job.images // training["epochs"]
+    steps = math.ceil(faces / training["batch"]) * training["epochs"]
+    return (f"{training['epochs']} epochs of {faces} faces, batch {training['batch']}, {steps} steps, {rate}; {crop['size']} px, "
+            f"{crop['boxes']} boxes enlarged by {100 * crop['enlarge']:g} %; start {training['start']}")
 
 
 def _command(job, tables, seeds, place, device, beside):
