@@ -345,8 +345,9 @@ def test_results_md_is_what_the_records_give():
         pytest.skip("not generated yet")
     text = path.read_text(encoding="utf-8")
     made_by = re.search(r"`(python -m experiments.report [^`]*)`", text).group(1)
-    args = command.parse([*made_by.split()[3:], "--records", str(Path(markdown_page.ROOT, command.RECORDS))])
-    report = gather(list(command.catalogue.TABLES.values()), Place(args.preset, None, "nowhere", args.records), args.seeds)
+    args = command.parse(made_by.split()[3:])
+    place = Place(args.preset, None, "nowhere", Path(markdown_page.ROOT, command.RECORDS))
+    report = gather(list(command.catalogue.TABLES.values()), place, args.seeds)
     assert markdown_page.text(report, made_by, path.parent) == text, f"run: {made_by}"
 
 

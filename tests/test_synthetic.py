@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep import command
 from data_prep.synthetic import scene, sets
 from data_prep.synthetic.__main__ import main
 from data_prep.synthetic.landmarks import face_places, mean_landmarks, scheme, surface_points
@@ -19,6 +18,7 @@ from data_prep.synthetic.picture import Options, draw_sample
 from data_prep.synthetic.render import Camera, rasterise, rotation
 from data_prep.synthetic.sets import SETS, SIDE, WFLW_SUBSETS, YAW_BINS, counts, generate
 from data_prep.synthetic.shape import model
+from gv.core import exits
 from gv.core.faces import read_index, read_split
 from gv.core.layouts import LAYOUTS
 
@@ -280,7 +280,7 @@ def test_subsets_are_what_they_say(made):
 ])
 def test_bad_arguments_are_one_line_and_exit_2(arguments, named, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert command.run(lambda: main(arguments)) == 2
+    assert exits.run(lambda: main(arguments)) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1 and named in said.err
     assert not list(tmp_path.iterdir())
