@@ -26,6 +26,7 @@ def templates(arguments, methods):
     from gv.core.config import parse_settings
     from gv.core.data import FaceDataset
     from gv.core.faces import read_index, read_split
+    from gv.core.files import replacing, write_figure
     from gv.core.run import plan
     index = read_index(arguments.data)
     faces = read_split(index, arguments.split)
@@ -36,7 +37,8 @@ def templates(arguments, methods):
     found = run.method.fit(shapes, arguments.seed)["templates"]
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "templates.npy", found)
+    with replacing(out / "templates.npy") as temporary, open(temporary, "wb") as file:
+        np.save(file, found)
     points = anchor_points(size, o.area, o.grid, o.grid_points)
     figures = {"fig3_anchors.png": pictures.anchors_figure(shapes[0], found, points, o.area, size, o.rolls)}
     report = {"templates": list(found.shape), "anchors": len(found) * len(points), "design": o.design, "faces": len(faces),
@@ -49,7 +51,7 @@ def templates(arguments, methods):
         lines.append("faces by Eq. 1: " + ", ".join(f"{name} {count}" for name, count in report["buckets"].items()))
     figures["fig5_prototypes.png"] = pictures.prototypes_figure(shapes / size, o.gamma, o.clusters, arguments.seed)
     for name, figure in figures.items():
-        figure.savefig(out / name)
+        write_figure(figure, out / name)
         report["files"].append(name)
     return report, "\n".join([*lines, *(f"written: {out / name}" for name in report["files"])])
 
@@ -75,8 +77,9 @@ def votes(arguments, methods):
     from gv.core.devices import parse_devices
     from gv.core.faces import read_index, read_split
     from gv.core.method import as_list
-    from gv.core.run import build_net, load_run
-    run, _, fitted = load_run(methods, arguments.run)
+    from gv.core.run import open_run
+    device = parse_devices(arguments.devices)[0]
+    run, _, fitted, net = open_run(methods, arguments.run, [device])
     if run.method.name != "anchorface":
         raise InputError(arguments.run, f"a run of {run.method.name}, which has no anchors", "a run of anchorface")
     if arguments.faces < 1:
@@ -86,8 +89,6 @@ def votes(arguments, methods):
     if index.layout != run.landmarks:
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with")
     decoding = fill(run.method.Decoding, parse_settings(arguments.settings))
-    device = parse_devices(arguments.devices)[0]
-    net = build_net(run, fitted, arguments.run, [device])
     decoder, vote = run.method.ready_decoder(decoding, fitted, device), run.method.diagnostics(decoding, fitted)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     out = Path(arguments.out)
@@ -100,8 +101,7 @@ def votes(arguments, methods):
         panel = pictures.votes_panel(crop, vote.anchors, confidence, predictions, decoder(*outputs).asnumpy()[0], true,
                                      len(fitted["templates"]), decoding.c_th)
         path = out / f"{arguments.split}_{i:05d}.png"
-        if not draw.write_picture(path, panel):
-            raise InputError(path, "could not be written", "a folder that can be written to", "check --out")
+        draw.write_picture(path, panel)
         count = int((confidence >= decoding.c_th).sum())
         report.append({"image": faces[i].image, "voting": count, "of": len(confidence), "highest": float(confidence.max()),
                        "file": str(path)})

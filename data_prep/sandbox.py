@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ GIB = 2 ** 30
 MEMORY = 8 * GIB
 SECONDS = 600
 LARGEST_HEADER = 256 * 2 ** 20
+LARGEST_WRITTEN = 2 ** 20      # bytes that a child may write into one file: what libraries say on stderr, and no more
 LENGTH = struct.Struct("<Q")
 FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)", re.ASCII)
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}  # threads cost address space
@@ -66,7 +68,10 @@ def stream(function, path, limits=None, **keywords):
 
 
 class Reader:
-    """One child that reads file after file with one function; it starts on the first and is started again after a crash."""
+    """One child that reads file after file with one function; it starts on the first and is started again after a crash.
+
+    The child and all that it starts are one group, which ends with it, and no file that it writes grows beyond a mebibyte.
+    """
 
     def __init__(self, function, limits=None):
         if not FUNCTION.fullmatch(function):
@@ -118,7 +123,8 @@ class Reader:
     def close(self):
         """End the child."""
         if self.child is not None:
-            self.child.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)     # it, and whatever it has started
             self.child.wait()
             self.child.stdin.close()
             self.child.stdout.close()
@@ -132,7 +138,8 @@ class Reader:
         self.errors = tempfile.TemporaryFile()
         self.child = subprocess.Popen(
             [sys.executable, "-c", code, str(self.limits.memory), str(self.limits.seconds)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.errors, bufsize=0, env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths})
+            stdout=subprocess.PIPE, stderr=self.errors, bufsize=0, start_new_session=True,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"})
         self._deadline = time.monotonic() + SECONDS
         try:
             self._answer(self.function)
@@ -188,6 +195,7 @@ def serve(function):
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_WRITTEN, LARGEST_WRITTEN))
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     memory = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -105,11 +105,13 @@ def _drawn_faces(dataset, points, errors):
 def write_banner(path, dataset, points, errors):
     """A row of faces with the net's predictions, from among the better half, as one JPEG."""
     import cv2
+
+    from gv.core import draw
     better = np.argsort(errors)[:max(1, len(errors) // 2)]
     rows = sorted(better[np.unique(np.linspace(0, len(better) - 1, BANNER_FACES).round().astype(int))])
     row = np.hstack([cv2.resize(_drawn_face(dataset, points, int(one), 2 * BANNER_PIXELS, true=False),
                                 (BANNER_PIXELS, BANNER_PIXELS), interpolation=cv2.INTER_AREA) for one in rows])
-    cv2.imwrite(str(path), cv2.cvtColor(row, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    draw.write_picture(path, row, cv2.IMWRITE_JPEG_QUALITY, 90)
 
 
 def _vector_figure(net, run, dataset, row):
@@ -151,12 +153,11 @@ def write_report(out, started):
     from gv.core.data import FaceDataset
     from gv.core.faces import read_index, read_split
     from gv.core.files import write_json, write_text
-    from gv.core.run import build_net, load_run
+    from gv.core.run import open_run
     from gv.core.train import read_log
     from gv.methods import METHODS
-    run, sidecar, fitted = load_run(METHODS, out / "gv")
+    run, sidecar, fitted, net = open_run(METHODS, out / "gv", [mx.cpu()])
     index = read_index(out / "faces")
-    net = build_net(run, fitted, out / "gv", [mx.cpu()])
     sets = {split: FaceDataset(index.folder, read_split(index, split), index.layout, run.crop)
             for split in ("train", "common", "challenge")}
     report = json.loads((out / "gv" / "metrics.json").read_text(encoding="utf-8"))

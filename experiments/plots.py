@@ -16,6 +16,7 @@ import numpy as np
 
 from gv.core.errors import InputError
 from gv.core.exits import run
+from gv.core.files import write_figure
 
 COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
 TICKS = ((1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60, 100), [n / 2 for n in range(2, 41)], [n / 10 for n in range(10, 201)])
@@ -105,7 +106,7 @@ def read_curve(path, column):
 def save(figure, path):
     """Write a figure and let it go."""
     from matplotlib import pyplot
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    write_figure(figure, path, dpi=130, bbox_inches="tight")
     pyplot.close(figure)
 
 
@@ -173,7 +174,7 @@ def main(argv=None):
     else:
         column = f"nme_{arguments.normaliser}"
         figure = curve_figure([(label, *read_curve(path, given or column)) for label, path, given in sources], name)
-    figure.savefig(arguments.out, dpi=130, bbox_inches="tight")
+    save(figure, arguments.out)
     print(arguments.out)
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from gv.core import exits
 from gv.core.files import lock
 
 LOCK_FILE = ".lock"       # the folder itself is the training's to lock
@@ -95,21 +96,19 @@ def main(arguments=None):
     place = Place(args.preset, args.data, args.out, args.records)
     tables = [catalogue.get_table(name) for name in args.table.split(",")]
 
-    def job():
+    def find():
         found = [job for job in collect(tables, list(range(args.seeds)), place).values() if job.key == args.key]
         if not found:
             raise InputError("--key", args.key, f"a job of {args.table}")
         return found[0]
 
-    try:
-        with lock(job().folder, LOCK_FILE):
-            todo = job()     # again: another process may have finished it while this one waited
+    def go():
+        with lock(find().folder, LOCK_FILE):
+            todo = find()     # again: another process may have finished it while this one waited
             if not todo.finished():
                 (run_train if isinstance(todo.source, Train) else run_measure)(todo, place, args.devices, args.beside)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+
+    return exits.run(go)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from gv.core.errors import InputError
 from gv.core.faces import read_split
 from gv.core.layouts import get_layout
 from gv.core.predict import Predictor, check_box, prediction_decoding
-from gv.core.run import build_net, load_run
+from gv.core.run import open_run
 from gv.methods import METHODS, GaussianVector, Heatmap
 
 
@@ -100,8 +100,7 @@ def test_many_decoders_one_forward(index, faces):
 
 
 def test_batches_do_not_change_the_points(index, faces, run):
-    loaded, _, fitted = load_run(METHODS, run)
-    net = build_net(loaded, fitted, run, [mx.cpu()])
+    loaded, _, fitted, net = open_run(METHODS, run, [mx.cpu()])
     dataset = FaceDataset(index.folder, faces, 68, loaded.crop)
     decoders = {"d": loaded.method.decoder(loaded.method.Decoding(), fitted)}
     one, many = (evaluate.decode_faces(net, decoders, dataset, mx.cpu(), batch=batch)["d"] for batch in (1, 7))
@@ -124,8 +123,7 @@ def test_errors_csv(tmp_path, faces):
 # --- prediction
 
 def test_predictor_reads_as_evaluation_does(index, faces, run):
-    loaded, _, fitted = load_run(METHODS, run)
-    net = build_net(loaded, fitted, run, [mx.cpu()])
+    loaded, _, fitted, net = open_run(METHODS, run, [mx.cpu()])
     dataset = FaceDataset(index.folder, faces[:5], 68, loaded.crop)
     decodings = {"off": {"beyond_box": False}, "on": {}}
     decoders = {name: loaded.method.decoder(prediction_decoding(loaded.method, decoding), fitted)
@@ -305,6 +303,12 @@ def test_every_layout_can_be_drawn(size):
 def test_pictures_are_written_in_rgb(tmp_path):
     picture = np.zeros((20, 30, 3), np.uint8)
     picture[:, :, 0] = 200
-    assert draw.write_picture(tmp_path / "a.png", picture)
+    assert draw.write_picture(tmp_path / "a.png", picture) == tmp_path / "a.png"
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), picture)
-    assert not draw.write_picture(tmp_path / "no such folder/a.png", picture)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError):
+        draw.write_picture(tmp_path / "file" / "a.png", picture)
+    for name in ("a.nothing", "a"):
+        with pytest.raises(InputError, match="ends in .png"):
+            draw.write_picture(tmp_path / name, picture)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "file"]

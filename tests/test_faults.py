@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -13,12 +14,13 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from helpers import ROOT, child_environment, make_index, train_tiny
+from helpers import ROOT, child_environment, make_index, tiny_run, train_tiny
 
-from gv.core import checkpoint, exits, files, geometry
+from gv.core import checkpoint, coverage, detector, exits, files, geometry
 from gv.core import train as training
-from gv.core.data import read_picture
+from gv.core.data import FaceDataset, read_picture
 from gv.core.errors import InputError, one_of
+from gv.core.faces import read_split
 
 FACES = 16
 
@@ -257,3 +259,135 @@ def test_a_header_of_more_pixels_than_can_be_read_is_one_line(tmp_path):
     (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(InputError, match="bomb.png: .*pixels"):
         read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("largest, bits", [(1000, 10), (4000, 12), (65535, 16)])
+def test_a_16_bit_picture_is_as_bright_as_its_bits_say(tmp_path, largest, bits):
+    """Cameras put 10 or 12 bits into 16; the plain upper half would be a black picture."""
+    ramp = np.linspace(0, largest, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    assert cv2.imwrite(str(tmp_path / "a.png"), ramp)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.dtype == np.uint8 and np.array_equal(picture, np.repeat((ramp >> (bits - 8))[..., None], 3, 2))
+
+
+def test_a_name_that_is_no_utf_8_is_trained_on_and_evaluated(tmp_path):
+    """OpenCV's haveImageReader ends the process on such a name."""
+    index = make_index(tmp_path / "index", 4, 4)
+    odd = os.fsdecode(b"caf\xe9")
+    for split in ("train", "common"):
+        faces = read_split(index, split)
+        name = f"images/{odd}{split}.png"
+        (index.folder / faces[0].image).rename(index.folder / name)
+        lines = (index.folder / f"{split}.jsonl").read_text().splitlines()
+        first = json.loads(lines[0])
+        lines[0] = json.dumps({**first, "image": name})
+        (index.folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    run, environment = tmp_path / "run", {**child_environment(), "PYTHONIOENCODING": "utf-8:strict"}
+    for arguments in (["train", "--data", index.folder, "--preset", "smoke", "--out", run, "--set", "epochs=1"],
+                      ["eval", "--run", run, "--data", index.folder],
+                      ["predict", "--run", run, index.folder / "images" / f"{odd}common.png", "--box", "20,20,70,70"]):
+        command = [sys.executable, "-m", "gv.cli", *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
+    assert b"caf\\udce9common.png: 1 face" in done.stdout
+    assert "caf\\udce9common.png" in (run / "errors_common.csv").read_text()
+
+
+# --- what training and its users are told
+
+def test_the_first_loss_that_is_no_number_is_named_with_its_step(index, tmp_path):
+    with pytest.raises(InputError, match="the loss is nan at step 2; .* there is no checkpoint yet"):
+        train_tiny(tmp_path / "run", index, FACES, settings={"lr": 1e20})
+    train_tiny(tmp_path / "kept", index, FACES, settings={"epochs": 3}, stop_after=4)
+    sidecar = tmp_path / "kept" / "checkpoint" / "sidecar.json"
+    values = {name: value * np.nan for name, value in checkpoint.load(tmp_path / "kept").items()}
+    facts = json.loads(sidecar.read_text())
+    facts.pop("files")
+    checkpoint.save(tmp_path / "kept", facts, values, checkpoint.load(tmp_path / "kept", "optimiser"))
+    with pytest.raises(InputError, match="the loss is nan at step 5; .* the checkpoint of step 4 is kept"):
+        train_tiny(tmp_path / "kept", index, FACES, settings={"epochs": 3}, resume=True)
+
+
+def test_training_says_where_the_detector_found_too_few_faces(index, capsys, monkeypatch):
+    faces = read_split(index, "train")
+    dataset = FaceDataset(index.folder, faces, index.layout, tiny_run().crop)
+    monkeypatch.setattr(detector.FaceDetector, "__call__", lambda self, image: [])
+    assert detector.fit_detector(dataset, 400) is None
+    assert f"found 0 of {len(faces)} training faces; its boxes are fitted from 20 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trained, found, words", [
+    ([1.0, 1.0, 1.0], [0.7, 0.72], "fill 71 % of their crops, in training 100 % .* too large"),
+    ([1.0, 1.0, 1.0], [1.2], "too small"), ([1.0, 1.0, 1.0], [0.95], ""), ([0.6, 0.8, 0.9], [0.55], ""),
+    ([0.6, 0.8, 0.9], [0.5], "too large"), (None, [0.1], ""), ([1.0, 1.0, 1.0], [], ""),
+])
+def test_other_boxes_than_those_of_the_training_are_noticed(trained, found, words):
+    said = coverage.difference(trained, found, "do this")
+    assert re.search(words, said) if words else said == ""
+
+
+def test_eval_and_predict_say_that_boxes_are_other_than_the_trainings(index, tmp_path, capfd):
+    from gv.cli import main
+    run = tmp_path / "run"
+    train_tiny(run, index, FACES, settings={"epochs": 1})
+    assert checkpoint.read_sidecar(run)["coverage"] == [1, 1, 1]
+    larger = tmp_path / "larger"
+    shutil.copytree(index.folder, larger)
+    lines = [json.loads(line) for line in (larger / "common.jsonl").read_text().splitlines()]
+    for line in lines:
+        line["box"] = list(geometry.enlarge_box(line["box"], 0.5))
+    (larger / "common.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["crop"]["boxes"] == "landmarks", "GV makes its boxes itself, and other ones do not reach it"
+    assert main(["eval", "--run", str(run), "--data", str(larger), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["other_boxes"] == ""
+    other = tmp_path / "other"
+    train_tiny(other, index, FACES, settings={"epochs": 1, "boxes": "index"})
+    assert main(["eval", "--run", str(other), "--data", str(larger)]) == 0
+    assert "the faces fill 67 % of their crops, in training 100 %" in capfd.readouterr().out
+
+
+# --- the harness
+
+def catalogue(folder, *more):
+    return [sys.executable, "-m", "experiments.catalogue", "gv-table6", "--preset", "smoke", "--out", str(folder), *more]
+
+
+@pytest.mark.parametrize("size, words", [    # pictures fit, the list of faces does not; or that too, and weights do not
+    (50_000, r"\.drawn\.jsonl: File too large"),
+    (300_000, "gv on 300w, curve on full, seed 0: .*weights-.*params: not written whole: the disk is full")])
+def test_a_disk_that_is_full_in_the_harness_names_the_run_and_the_file(tmp_path, size, words):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    done = subprocess.run(catalogue(tmp_path), cwd=ROOT, env={**child_environment(), "DATA": ""}, capture_output=True,
+                          preexec_fn=limit, timeout=250)
+    said = done.stderr.decode().replace("\r", "\n").strip().splitlines()[-1]
+    assert done.returncode == 2 and "Traceback" not in done.stderr.decode()
+    assert re.search(words, said), said
+    assert not list(tmp_path.rglob("*.part")) and not list(tmp_path.rglob("*.params"))
+
+
+@pytest.mark.parametrize("number, code, words", [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by TERM")])
+def test_an_ended_harness_says_what_is_kept_in_one_line(tmp_path, number, code, words):
+    """The worker saves the step it is in, and no process is left."""
+    environment = {**child_environment(), "DATA": ""}
+    process = subprocess.Popen(catalogue(tmp_path), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 150
+    while not list(tmp_path.glob("trainings/*/worker.log")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    stdout, stderr = (text.decode() for text in process.communicate(timeout=100))
+    last = stderr.replace("\r", "\n").strip().splitlines()[-1]
+    assert process.returncode == code and "Traceback" not in stderr, stderr
+    assert f"{words}; 0 of 1 runs were finished and are kept, 1 were under way and have saved what they had" in last
+    assert "Traceback" not in next(tmp_path.glob("trainings/*/worker.log")).read_text()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), mx.MXNetError("std::bad_alloc"), cv2.error("(-4:Insufficient memory) x"),
+                                   mx.MXNetError("cudaMalloc failed: out of memory")])
+def test_too_little_memory_is_one_line_that_says_what_to_lower(error, capsys):
+    def main():
+        raise error
+    assert exits.run(main, "p") == 2
+    assert capsys.readouterr().err.startswith("p: memory: there is not enough of it; lower batch, size")

@@ -27,7 +27,7 @@ from experiments.harness import code_hash, command, records, scheduling
 from experiments.harness.datasets import lock
 from experiments.harness.grid import Cell, Measure, Table, Train, View, pairs
 from experiments.harness.jobs import Place, collect, make_run
-from gv.core import checkpoint
+from gv.core import checkpoint, exits
 from gv.core.data import choose_faces
 from gv.core.faces import read_index, read_split
 from gv.core.run import load_run
@@ -71,11 +71,16 @@ def faces(tmp_path_factory):
     return folder
 
 
+def popen(start):
+    """What stands for the module ``subprocess`` in the harness."""
+    return SimpleNamespace(Popen=start, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT)
+
+
 class Process:
     """What ``Popen`` gives, of a process that needs no waiting."""
 
-    def __init__(self, code=None):
-        self.code = code
+    def __init__(self, code=None, told=""):
+        self.code, self.stdout = code, io.BytesIO(told.encode())
 
     def wait(self):
         return self.code
@@ -89,9 +94,9 @@ class Harness:
 
     def __init__(self, folder, patch, capsys):
         self.out, self.records, self.patch, self.capsys, self.started = folder / "runs", folder / "records", patch, capsys, []
-        patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=self.start))
+        patch.setattr(scheduling, "subprocess", popen(self.start))
 
-    def start(self, arguments, stdout, stderr, env):
+    def start(self, arguments, **options):
         """A worker, in this process: the same arguments, bar the parent it would watch."""
         arguments = arguments[3:]
         parent = arguments.index("--parent")
@@ -103,8 +108,7 @@ class Harness:
             except Exception:
                 traceback.print_exc()
                 code = 1
-        stderr.write(told.getvalue().encode())
-        return Process(code)
+        return Process(code, told.getvalue())
 
     def __call__(self, table, *arguments, expect=0, runs=None):
         """Call the command of a table: its stdout. runs: how many workers it must start."""
@@ -185,7 +189,7 @@ def test_the_second_call_runs_nothing_and_says_the_same(trained):
     before, table = trained.state(), table_of("t", plain=(GV, FULL))
     first = trained(table, runs=0)
     assert trained(table, runs=0) == first and trained.state() == before
-    assert "| plain | " in first and "0 runs" in trained(table, "--dry-run", runs=0)
+    assert "| plain | " in first and trained(table, "--dry-run", runs=0) == "1 of 1 recorded\n"
 
 
 def test_a_new_view_reads_the_weights_that_are_there(trained):
@@ -280,7 +284,7 @@ def test_a_crash_and_a_kill_are_told_apart(harness):
     table = table_of("t", broken=Measure("break", fail))
     harness(table, expect=2)
     assert harness.error.startswith("break, seed 0: RuntimeError: the measurement broke")
-    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=lambda *args, **options: Process(-signal.SIGKILL)))
+    harness.patch.setattr(scheduling, "subprocess", popen(lambda *args, **options: Process(-signal.SIGKILL)))
     harness(table, expect=2)
     assert harness.error.startswith("break, seed 0: ended by signal 9; 1 run failed")
 
@@ -319,7 +323,8 @@ class Pretend:
         self.together, self.enough, self.held = together, threading.Event(), threading.Lock()
         self.devices, self.busy, self.ended = [], set(), []
 
-    def __call__(self, arguments, stdout, stderr, env):
+    def __call__(self, arguments, **options):
+        assert options["start_new_session"], "Ctrl-C would reach the worker twice"
         device, process, over = arguments[arguments.index("--devices") + 1], Process(), threading.Event()
         with self.held:
             assert device not in self.busy, "two on one device"
@@ -352,7 +357,7 @@ def test_one_run_a_device_side_by_side(harness, devices, together, slots):
     table = table_of("t", **{f"row{i}": (GV.but(theta=float(i)), FULL) for i in range(6)})
     place = Place("smoke", None, str(harness.out), str(harness.records))
     pretend = Pretend(len(slots))
-    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=pretend))
+    harness.patch.setattr(scheduling, "subprocess", popen(pretend))
     jobs = list(collect([table], [0], place).values())
     assert scheduling.run_all(jobs, [table], [0], place, devices, together, quiet=True) == []
     assert set(pretend.devices) == slots and len(pretend.devices) == 6 and pretend.enough.is_set()
@@ -364,17 +369,17 @@ def test_an_interruption_ends_the_workers_and_starts_no_other(harness):
     jobs = list(collect([table], [0], place).values())
     pretend, threads = Pretend(), threading.active_count()
 
-    def popen(arguments, **options):
+    def begin(arguments, **options):
         return Process(0) if jobs[0].key in arguments else pretend(arguments, **options)
 
-    harness.patch.setattr(scheduling, "subprocess", SimpleNamespace(Popen=popen))
+    harness.patch.setattr(scheduling, "subprocess", popen(begin))
 
     def interrupt(job):
         raise KeyboardInterrupt
 
     harness.patch.setattr(scheduling, "describe", interrupt)    # called as the end of the first run is shown
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(exits.Interrupted, match="1 of 8 runs were finished and are kept, .* the same command goes on"):
         scheduling.run_all(jobs, [table], [0], place, "cpu:0,1", quiet=True)
     assert time.monotonic() - began < 30 and threading.active_count() <= threads + 1
     assert sorted(pretend.ended) == sorted(pretend.devices) and len(pretend.devices) <= 2

@@ -297,6 +297,14 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path):
     assert all((tmp_path / "runs" / "report" / link).is_file() for link in files)
 
 
+def test_names_with_markup_are_text_in_the_markdown_too(tmp_path):
+    keep_bands(tmp_path / "records", [0.1, 0.2])
+    keep(tmp_path / "records", GV, 2, {"full": 5.0}, commit="<script>alert(1)</script>&")
+    text = markdown_page.text(gathered(tmp_path), "make report")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in text and "&lt;wide&gt;" in text
+    assert set(re.findall(r"<[^>]*>?", text)) <= {"<br>"}
+
+
 def test_a_figure_that_cannot_be_drawn_yet_is_said_to_be_missing(tmp_path):
     def fails(results, path):
         raise IndexError("nothing there")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from gv.core.errors import InputError
 
 # Functions that a child calls; a module of its own, since a child imports what it calls.
 READERS = '''
-import os, signal, sys
+import os, signal, subprocess, sys, time
 import numpy as np
 from gv.core.errors import InputError
 
@@ -57,6 +58,17 @@ def refuse(path):
 
 def fail(path):
     raise KeyError("two\\nlines")
+
+def orphan(path):
+    child = subprocess.Popen(["sleep", "60"])
+    yield {"pid": child.pid}
+    time.sleep(60)
+
+def write(path):
+    with open(path, "wb") as file:
+        for _ in range(50):
+            file.write(bytes(2 ** 20))
+    return {"done": 1}
 
 def objects(path):
     return {"a": np.array([{}])}
@@ -129,6 +141,22 @@ def test_a_failure_is_one_input_error(function, reason):
         sandbox.read(f"sandbox_readers:{function}", "x", SMALL)
     assert str(caught.value).startswith(reason) and "\n" not in str(caught.value)
     assert time.monotonic() - start < 30
+
+
+def test_what_a_child_starts_ends_with_it():
+    with sandbox.Reader("sandbox_readers:orphan") as reader:
+        number = next(reader.stream("x"))["pid"]
+        assert Path(f"/proc/{number}").exists()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{number}").exists() and "Z" not in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]:
+        assert time.monotonic() < deadline, "the child's own child lives on"
+        time.sleep(0.05)
+
+
+def test_a_child_cannot_fill_the_disk(tmp_path):
+    with pytest.raises(InputError, match="File too large|OSError"):
+        sandbox.read("sandbox_readers:write", tmp_path / "big")
+    assert (tmp_path / "big").stat().st_size <= sandbox.LARGEST_WRITTEN
 
 
 def test_processor_time_is_limited_without_the_parents_watch():

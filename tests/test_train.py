@@ -274,7 +274,7 @@ def test_a_diverged_run_keeps_its_last_checkpoint(tmp_path, index, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "split_batch", poisoned)
-        with pytest.raises(InputError, match="loss is nan .*last checkpoint is kept") as error:
+        with pytest.raises(InputError, match="loss is nan .*checkpoint of step 4 is kept") as error:
             train_tiny(tmp_path / "run", index, 8, settings={"epochs": 5})
     assert "\n" not in str(error.value)
     assert checkpoint.read_sidecar(tmp_path / "run")["step"] == 4

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from data_prep.synthetic.picture import Options, draw_sample
 from gv.core.errors import InputError, one_of
 from gv.core.faces import Face, face_from_line, face_to_line, write_index
+from gv.core.files import naming
 
 VERSION = 1                                       # of the difficulty options and of the generator: a change of bytes raises it
 JOURNAL = ".drawn.jsonl"                          # the faces drawn so far; gone when the set is whole
@@ -148,8 +149,8 @@ def generate(like, size, seed, out, workers=1):
     journal = Path(out, JOURNAL)
     head = json.dumps({"version": VERSION, "like": like, "size": size, "seed": seed}) + "\n"
     drawn = _drawn(journal, head)
-    with open(journal, "w", encoding="utf-8") as lines, tqdm(total=len(jobs), initial=len(drawn), unit="face", file=sys.stderr,
-                                                             disable=None) as progress:
+    with naming(journal), open(journal, "w", encoding="utf-8") as lines, \
+            tqdm(total=len(jobs), initial=len(drawn), unit="face", file=sys.stderr, disable=None) as progress:
         lines.write(head + "".join(face_to_line(face) + "\n" for face in drawn))
         for face in _map(jobs[len(drawn):], workers):
             drawn.append(face)

@@ -7,6 +7,7 @@ import numpy as np
 
 from data_prep.synthetic.picture import draw_sample
 from data_prep.synthetic.sets import SETS, SIDE, VERSION
+from gv.core.draw import write_picture
 from gv.core.errors import InputError, one_of
 from gv.core.layouts import get_layout
 
@@ -41,5 +42,4 @@ def write_sheet(like, seed, path, rows=6, columns=8):
         image = cv2.imdecode(cv2.imencode(".jpg", sample.image, [cv2.IMWRITE_JPEG_QUALITY, sample.quality])[1], cv2.IMREAD_COLOR)
         tiles.append(draw(image, *sample.landmarks(part.layout), get_layout(part.layout)) if i % 2 else image)
     picture = np.vstack([np.hstack(tiles[i:i + columns]) for i in range(0, len(tiles), columns)])
-    if not cv2.imwrite(str(path), picture):
-        raise InputError(path, "could not be written", "a disk with room")
+    write_picture(path, picture[..., ::-1])

@@ -19,6 +19,7 @@ from gv.core import draw
 from gv.core.data import FaceDataset
 from gv.core.errors import InputError
 from gv.core.faces import read_index, read_split
+from gv.core.files import write_figure
 from gv.core.run import plan
 
 SET = "aflw"
@@ -65,7 +66,7 @@ def configure(context):
     templates = run.method.fit(shapes, context.seed)["templates"]
     points = anchor_points(size, o.area, o.grid, o.grid_points)
     frontal = shapes[np.abs(eye_indicator(shapes)).argmin()]
-    pictures.anchors_figure(frontal, templates, points, o.area, size, o.rolls).savefig(context.folder / "fig3_anchors.png")
+    write_figure(pictures.anchors_figure(frontal, templates, points, o.area, size, o.rolls), context.folder / "fig3_anchors.png")
     return {"area": o.area / size, "points": len(points), "step": np.diff(np.unique(points[:, 0])).mean() / size,
             "templates": len(templates), "anchors": len(points) * len(templates)}
 
@@ -102,7 +103,7 @@ def indicate(context):
     run, faces, shapes = _training_faces(context)
     gamma = _gamma(context, run)
     figure, counts = pictures.buckets_figure(shapes, gamma)
-    figure.savefig(context.folder / "fig4_buckets.png")
+    write_figure(figure, context.folder / "fig4_buckets.png")
     r, bucket, yaw = eye_indicator(shapes), buckets(shapes, gamma), _yaws(faces)
     known = np.isfinite(yaw)
     figures = {"gamma": gamma, "largest": np.abs(r[np.isfinite(r)]).max()}
@@ -129,7 +130,7 @@ def compare_bases(context):
     """
     run, _, shapes = _training_faces(context)
     o, shapes, gamma = run.method.options, shapes / run.crop.size, _gamma(context, run)
-    pictures.prototypes_figure(shapes, gamma, o.clusters, context.seed).savefig(context.folder / "fig5_prototypes.png")
+    write_figure(pictures.prototypes_figure(shapes, gamma, o.clusters, context.seed), context.folder / "fig5_prototypes.png")
     try:
         hand = hand_prototypes(shapes, gamma)
     except InputError:

@@ -13,8 +13,9 @@ from gv.core import evaluate, geometry, metrics
 from gv.core.data import FaceDataset
 from gv.core.draw import BOX, PREDICTED, TRUE
 from gv.core.faces import read_index, read_split
+from gv.core.files import write_figure
 from gv.core.layouts import get_layout
-from gv.core.run import build_net, load_run
+from gv.core.run import open_run
 
 DECODINGS = {"off": False, "on": True}     # whether the strategy is on
 ALL, OUTSIDE, ENDS, INSIDE = "all", "outside", "outside, maximum at the end", "inside"
@@ -56,7 +57,7 @@ class Seen:
 def read(context):
     """``Seen`` of the training and the data set that a measurement is given; options: split, shrink, Eq. 7's tau and sigma."""
     (folder,), (data,), options = context.runs.values(), context.indexes.values(), context.options
-    run, _, fitted = load_run(context.methods, folder)
+    run, _, fitted, net = open_run(context.methods, folder, [context.device])
     index = read_index(data)
     faces = read_split(index, options["split"])
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
@@ -69,7 +70,7 @@ def read(context):
     def keep(outputs, _):
         vectors.append(np.stack([output.asnumpy() for output in outputs], axis=2))
 
-    found = evaluate.decode_faces(build_net(run, fitted, folder, [context.device]), decoders, dataset, context.device, matrices,
+    found = evaluate.decode_faces(net, decoders, dataset, context.device, matrices,
                                   observe=keep)
     true = evaluate.true_points(faces)
     boxes = np.array([dataset.box(i) for i in range(len(faces))])
@@ -171,7 +172,7 @@ def draw_example(seen, tau, sigma, path):
     plots[0, 0].legend(loc="lower left", fontsize=8)
     places = [_draw_vector(plot, seen, (face, landmark, k), tau, sigma) for k, plot in enumerate(plots[1])]
     figure.tight_layout()
-    figure.savefig(path, dpi=130)
+    write_figure(figure, path, dpi=130)
     pyplot.close(figure)
     return places[axis]
 
@@ -186,7 +187,7 @@ def draw_depths(seen, path):
               label=["maximum at the end", f"within {REACH} cells of it", "farther in"])
     plot.legend(frameon=False)
     figure.tight_layout()
-    figure.savefig(path, dpi=130)
+    write_figure(figure, path, dpi=130)
     pyplot.close(figure)
 
 

@@ -17,7 +17,7 @@ from gv.core.config import PRESETS
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
 from gv.core.exits import run as run_main
-from gv.core.files import write_json
+from gv.core.files import replacing, write_json, write_text
 
 
 def parser(program, text):
@@ -76,13 +76,14 @@ def keep(results):
     folder = folder_of(table, place)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "table.json", as_json(results))
-    (folder / "table.md").write_text(as_text(results), encoding="utf-8")
+    write_text(folder / "table.md", as_text(results))
     for figure in table.figures:
         figure.draw(results, folder / f"{figure.name}.png")
     for source in table.sources():
         record = results.record(source, results.seeds[0]) if isinstance(source, Measure) else None
         for picture in sorted(Path(record["run"]).glob("*.png")) if record else ():
-            shutil.copyfile(picture, folder / picture.name)
+            with replacing(folder / picture.name) as temporary:
+                shutil.copyfile(picture, temporary)
     return folder
 
 

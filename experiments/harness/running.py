@@ -11,7 +11,7 @@ from gv.core.config import fill
 from gv.core.data import FaceDataset, choose_faces
 from gv.core.devices import parse_devices
 from gv.core.faces import read_index, read_split
-from gv.core.run import build_net, load_run
+from gv.core.run import open_run
 
 THRESHOLDS = (0.1, 0.08)    # of failure rate and AUC: 300W, COFW and WFLW; JD-landmark
 
@@ -21,8 +21,7 @@ def evaluate_views(methods, folder, index, views, device):
 
     ``errors`` holds the NME of each image, (N,), by the index's normaliser.
     """
-    run, _, fitted = load_run(methods, folder)
-    net = build_net(run, fitted, folder, [device])
+    run, _, fitted, net = open_run(methods, folder, [device])
     results = {}
     for shrink in sorted({view.shrink for view in views}):
         results.update(_evaluate(run, fitted, net, index, [view for view in views if view.shrink == shrink], device))

@@ -2,11 +2,12 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 from queue import Queue
 
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from experiments.harness import datasets
 from experiments.harness.grid import At, Measure, Train
 from experiments.harness.jobs import METHODS
 from gv.core.errors import InputError
+from gv.core.exits import Interrupted
 from gv.core.run import get_method
 
 LOG_FILE = "worker.log"
@@ -119,6 +121,7 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
     beside = free.qsize()
     datasets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
     failed, running, held, stopped = [], set(), threading.Lock(), threading.Event()
+    done = []
     environment = {**os.environ}
     if devices.startswith("cpu"):
         environment.setdefault("OMP_NUM_THREADS", "1")   # beside the loader's thread, more of them are slower
@@ -126,20 +129,26 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
     def work(job):
         device = free.get()
         try:
-            job.folder.mkdir(parents=True, exist_ok=True)
-            with open(job.folder / LOG_FILE, "ab") as log:
-                command = _command(job, tables, seeds, place, device, beside)
-                with held:
-                    if stopped.is_set():
-                        return
-                    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-                    running.add(process)
-                code = process.wait()
-                with held:
-                    running.discard(process)
+            command = _command(job, tables, seeds, place, device, beside)
+            with held:
+                if stopped.is_set():
+                    return
+                # a group of its own: Ctrl-C reaches it through this process alone, once
+                process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+                                           start_new_session=True)
+                running.add(process)
+            said = _follow(process, job.folder / LOG_FILE)
+            code = process.wait()
+            with held:
+                running.discard(process)
+            if stopped.is_set():
+                return
             if code:
-                said = _last_line(job.folder / LOG_FILE) if code > 0 else f"ended by signal {-code}"
-                failed.append((job, said or f"exit code {code}"))
+                failed.append((job, (said if code > 0 else f"ended by signal {-code}") or f"exit code {code}"))
+            else:
+                done.append(job)
+        except OSError as error:
+            failed.append((job, f"{error.filename or 'a file'}: {error.strerror}"))
         finally:
             free.put(device)
 
@@ -150,19 +159,36 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
                 for job, _ in zip(batch, pool.map(work, batch)):
                     bar.set_postfix_str(describe(job)[:60], refresh=False)
                     bar.update()
-        except BaseException:
+        except BaseException as error:
             with held:
                 stopped.set()
+                under_way = len(running)
                 for process in running:
                     process.terminate()
-            pool.shutdown(wait=False)
+            pool.shutdown(wait=True)      # they save what they have
+            if isinstance(error, (KeyboardInterrupt, Interrupted)):
+                kept = (f"{len(done)} of {len(todo)} runs were finished and are kept, {under_way} were under way and have "
+                        "saved what they had; the same command goes on")
+                raise Interrupted(getattr(error, "number", signal.SIGINT), kept) from None
             raise
     return failed
 
 
-def _last_line(path):
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
+def _follow(process, path):
+    """What a process prints, put into a log as it comes, until it ends; returns the last line. A full disk costs the log."""
+    last, log = b"", None
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = open(path, "ab", buffering=0)
+    with process.stdout:
+        for line in process.stdout:
+            last = line.strip() or last
+            if log:
+                with suppress(OSError):
+                    log.write(line)
+    if log:
+        log.close()
+    return last.decode("utf-8", "replace")
 
 
 def explain(failed):

@@ -3,6 +3,7 @@
     python -m experiments.report --markdown docs/RESULTS.md
 """
 
+import html
 import os
 from pathlib import Path
 
@@ -13,11 +14,18 @@ from gv.core.files import write_text
 
 EMBEDDED = ("Embedded faces are drawn by this project. They show whether a comparison comes out the same way there, in small; "
             "the numbers say nothing about the papers' data.")
+BREAK = "<br>"     # within a cell
 LEVEL = f"{100 * claims.LEVEL:.0f} %"
 READING = f"""A claim is one or more margins, differences that are positive where the numbers speak for it, worked out once a
 seed. Over seeds a margin has Student's {LEVEL} interval: all of it above zero for every margin, *reproduced*; all of it below
 for one, *contradicted*; else *undecided*, which is no weak form of reproduced. *Not run*: a number is missing. Of many intervals
 at {LEVEL}, a few leave out zero by chance."""
+
+
+def joined(lines):
+    """Lines as one text, in which nothing that a name or a record holds is HTML: only our own line breaks in cells are."""
+    text = "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace(html.escape(BREAK), BREAK)
 
 
 def cell(text):
@@ -60,7 +68,7 @@ def board(group):
                 where = claim.where if claim.where.startswith("ours") or not claim.ours else f"ours: {claim.where}"
                 margins = [margin_line(margin, len(claim.margins) > 1) for margin in claim.margins]
                 margins += [claim.cost] if claim.cost else []
-                lines.append(row(f"**{claim.verdict}**", f"{claim.text} ({where})", "<br>".join(margins)))
+                lines.append(row(f"**{claim.verdict}**", f"{claim.text} ({where})", BREAK.join(margins)))
     return lines
 
 
@@ -164,7 +172,7 @@ def text(report, command, folder="docs"):
     lines += ["", "## What is not run"]
     for group in report.groups:
         lines += costs(group) if group.first else []
-    return "\n".join(lines) + "\n"
+    return joined(lines) + "\n"
 
 
 BEGIN, END = "<!-- BEGIN CLAIMS -->", "<!-- END CLAIMS -->"
@@ -173,7 +181,7 @@ BEGIN, END = "<!-- BEGIN CLAIMS -->", "<!-- END CLAIMS -->"
 def block(report):
     """The claims at a glance and what is withdrawn, for another page."""
     lines = [line.replace("](#", "](docs/RESULTS.md#") for line in glance(report)]
-    return "\n".join([BEGIN, *lines, "", *withdrawn(report), END])
+    return "\n".join([BEGIN, joined([*lines, "", *withdrawn(report)]), END])
 
 
 def write_block(report, path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, detector, draw, evaluate, metrics
+from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
@@ -18,11 +18,12 @@ from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
 from gv.core.predict import Predictor
-from gv.core.run import build_net, load_run, plan, refuse_other, stored_config
+from gv.core.run import open_run, plan, refuse_other, stored_config
 
 METRICS_FILE, USUAL_SPLIT = "metrics.json", "common"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MOST_SAID = 3        # pictures that could not be used, named one by one
+TRAINED_BOXES = "give boxes of the kind it was trained with, or train on these"
 FEW_STEPS = 100      # of training, below which an error is that of a net that has hardly begun
 
 
@@ -120,7 +121,8 @@ def eval(arguments, methods):
         raise InputError("--shrink", arguments.shrink, "a share from 0 to below 1")
     if arguments.threshold <= 0:
         raise InputError("--threshold", arguments.threshold, "more than 0")
-    run, sidecar, fitted = load_run(methods, arguments.run)
+    device = parse_devices(arguments.devices)[0]
+    run, sidecar, fitted, net = open_run(methods, arguments.run, [device])
     index = read_index(arguments.data)
     split = arguments.split or _default_split(index)
     faces = read_split(index, split)
@@ -128,9 +130,7 @@ def eval(arguments, methods):
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
                          "evaluate on an index of the same layout")
     decodings = _decodings(run.method, arguments.decode)
-    device = parse_devices(arguments.devices)[0]
     _check_pictures(index, faces)
-    net = build_net(run, fitted, arguments.run, [device])
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     name, total = split, len(faces)
     if arguments.boxes == "detector":
@@ -148,11 +148,16 @@ def eval(arguments, methods):
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
     found = evaluate.measure(run, fitted, net, index, dataset, decodings, device, matrices)
     errors = found.errors
+    covered = [coverage.coverage(geometry.transform_points(matrix, face.points), run.crop.size)
+               for matrix, face in zip(matrices, faces)]
+    other_boxes = "" if arguments.shrink else coverage.difference(sidecar.get("coverage"), covered, TRAINED_BOXES)
     report = {"run": str(arguments.run), "method": run.method.name, "split": split, "faces": len(faces), "of": total,
               "boxes": arguments.boxes if arguments.boxes == "detector" else
               "landmarks" if run.crop.boxes == "landmarks" else index.box_source, "shrink": arguments.shrink,
               "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(split),
               "start": sidecar["start"], "steps": sidecar["step"],
+              "coverage": round(float(np.median(covered)), 4), "coverage_trained": sidecar.get("coverage"),
+              "other_boxes": other_boxes,
               "mean_shape": evaluate.mean_shape_error(run, index, faces, matrices),
               "decodings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in decodings}}
     if found.own:
@@ -189,6 +194,8 @@ def _eval_text(report, normaliser, threshold):
              f"trained on {report['provenance']}, {report['start']}; evaluated on {report['evaluated_on']}"]
     if report["steps"] < FEW_STEPS:
         lines.append(f"  the run has trained for {report['steps']} steps: its errors say nothing of the method")
+    if report["other_boxes"]:
+        lines.append(f"  {report['other_boxes']}")
     if report["mean_shape"] is not None:
         lines.append(f"  {'mean shape':12s} NME({normaliser.upper()}) {100 * report['mean_shape']:.2f} %: the training "
                      "faces' mean put into each box, without a look at the picture")
@@ -273,9 +280,7 @@ def predict(arguments, methods):
             faces = predictor(picture, [box] if box else None)
             if paths:
                 drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
-                os.makedirs(arguments.out, exist_ok=True)
-                if not draw.write_picture(paths[path], drawn):
-                    raise InputError(paths[path], "could not be written", "a folder that can be written to", "check --out")
+                draw.write_picture(paths[path], drawn)
         except InputError as error:
             failed.append(error)
             continue
@@ -283,6 +288,10 @@ def predict(arguments, methods):
             {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
         lines.append(f"{_printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
                      "; no frontal face was found, give --box x0,y0,x1,y1"))
+        unlike = predictor.other_boxes(faces)
+        if unlike:
+            lines.append(f"  {unlike}")
+            results[-1]["other_boxes"] = unlike
         for face in faces:
             lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
                          " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points))

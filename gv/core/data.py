@@ -19,6 +19,7 @@ INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] /
 
 
 LARGEST_PICTURE, LARGEST_SIDE = 1 << 30, 1 << 20      # OpenCV's own limits
+SHORT_DEPTHS = (10, 12)      # bits that cameras put into 16
 BOXES, SQUARES = ("index", "landmarks"), ("extend", "stretch")
 
 
@@ -55,13 +56,17 @@ def read_picture(path, upright=False):
     """A picture as (H, W, 3) uint8 RGB; InputError where it is missing or no picture.
 
     Pixels are taken as stored: the landmarks of the data sets were set without the EXIF orientation. upright: turned as that
-    orientation says, as viewers show it.
+    orientation says, as viewers show it. Sixteen bits are taken as such unless none but the lower 10 or 12 are used, as
+    cameras store them: no photo is that dark.
     """
     if not os.path.isfile(path):
         raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
     data = np.fromfile(path, np.uint8)
+    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)) if data.size else None
+        picture = cv2.imdecode(data, flags | cv2.IMREAD_ANYDEPTH) if data.size else None
+        if picture is not None and picture.dtype != np.uint8:
+            picture = _in_eight_bits(picture) if picture.dtype == np.uint16 else cv2.imdecode(data, flags)
     except cv2.error as error:      # of a header that announces more than OpenCV takes
         if "pixels" not in str(error).lower():
             raise
@@ -70,6 +75,13 @@ def read_picture(path, upright=False):
     if picture is None:
         raise InputError(path, "not a picture", "a readable jpg or png", "replace the file, or prepare the index again")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def _in_eight_bits(picture):
+    """A 16-bit picture with 8 bits: of the 10, 12 or 16 bits in use, the upper ones."""
+    largest = int(picture.max())
+    bits = next(bits for bits in (*SHORT_DEPTHS, 16) if largest < 1 << bits)
+    return (picture >> (bits - 8)).astype(np.uint8)
 
 
 def choose_faces(faces, count):

@@ -1,6 +1,7 @@
 """OpenCV's bundled frontal-face cascade, and the map from its boxes to the boxes a net was trained on."""
 
 import os
+import sys
 
 import cv2
 import numpy as np
@@ -67,7 +68,8 @@ def map_box(box, mapping):
     """The box to crop for a detected one."""
     if mapping is None:
         raise InputError("crop policy", "no map from the face detector's boxes", "a run trained with detector_faces > 0",
-                         "give --box x0,y0,x1,y1, or train with --set detector_faces=400")
+                         f"give --box x0,y0,x1,y1, or train with --set detector_faces=400 where the detector finds at "
+                         f"least {FEWEST_MATCHES} faces")
     dx, dy, scale = mapping
     side = box[2] - box[0]
     cx, cy, half = (box[0] + box[2]) / 2 + dx * side, (box[1] + box[3]) / 2 + dy * side, side * scale / 2
@@ -82,4 +84,7 @@ def fit_detector(dataset, count):
         match = best_match(detector(dataset.picture(i)), dataset.box(i))
         if match is not None:
             pairs.append((match, dataset.box(i)))
+    if len(pairs) < FEWEST_MATCHES:
+        print(f"OpenCV's face detector found {len(pairs)} of {len(rows)} training faces; its boxes are fitted from "
+              f"{FEWEST_MATCHES} on: this run will predict only in boxes that are given", file=sys.stderr, flush=True)
     return fit_mapping(pairs)

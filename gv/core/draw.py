@@ -1,8 +1,12 @@
 """Landmarks drawn on pictures."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from gv.core.errors import InputError
+from gv.core.files import write_bytes
 from gv.core.layouts import get_layout
 
 PREDICTED, TRUE, BOX = (64, 255, 64), (255, 64, 64), (64, 128, 255)   # RGB: green, red, blue, as in the paper's Fig. 4
@@ -56,6 +60,12 @@ def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
             cv2.circle(canvas, (int(x), int(y)), radius, tint, -1, cv2.LINE_AA, FIXED_POINT_BITS)
 
 
-def write_picture(path, image):
-    """Write an RGB image as the kind its suffix says; returns whether it could be written."""
-    return cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+def write_picture(path, image, *options):
+    """Write an RGB image as the kind its suffix says, whole or not at all; options: of ``cv2.imencode``. Returns the path."""
+    try:
+        done, data = cv2.imencode(Path(path).suffix or ".", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    except cv2.error:
+        done = False
+    if not done:
+        raise InputError(path, "cannot be written as a picture", "a name that ends in .png or .jpg")
+    return write_bytes(path, data.tobytes())

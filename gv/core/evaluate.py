@@ -118,7 +118,8 @@ def figures_of(errors, thresholds):
 
 def write_errors(path, faces, errors):
     """A CSV row an image: its name and its NME under each decoder. errors: {column: (N,)}. Whole or not at all."""
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8",
+                                              errors="backslashreplace") as out:     # file names need not be UTF-8
         writer = csv.writer(out)
         writer.writerow(["image", *errors])
         writer.writerows([face.image, *(f"{column[i]:.8f}" for column in errors.values())] for i, face in enumerate(faces))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from gv.core.errors import InputError
 
 BAD_INPUT = 2
+OUT_OF_MEMORY = ("bad_alloc", "out of memory", "insufficient memory", "failed to allocate", "cannot allocate memory")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -49,7 +50,18 @@ def run(main, program=""):
         kept = getattr(error, "kept", "")
         say(_name(number) + (f"; {kept}" if kept else ""))
         return 128 + number
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        say(InputError("memory", "there is not enough of it", "", "lower batch, size, or the number of --devices on one machine"))
+        return BAD_INPUT
     return 0
+
+
+def _is_out_of_memory(error):
+    """Whether an exception, Python's, MXNet's or OpenCV's, says that memory could not be had."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)
 
 
 @contextmanager

@@ -12,6 +12,17 @@ PART = re.compile(r"\..+\.(\d+)-\d+\.part")     # a temporary name, with the pro
 
 
 @contextmanager
+def naming(path, temporary=None):
+    """An OSError inside that names no file, as that of a full disk does, or the temporary one, names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, str(temporary)) or error.filename2 == str(path):
+            error.filename = str(path)      # what the user knows it by
+        raise
+
+
+@contextmanager
 def replacing(path, sync=False):
     """A temporary path beside ``path``, which takes its name when the block ends well, and is gone when it does not.
 
@@ -21,15 +32,12 @@ def replacing(path, sync=False):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        yield temporary
-        if sync:
-            with open(temporary, "rb") as data:
-                os.fsync(data.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.filename in (None, str(temporary)) or error.filename2 == str(path):
-            error.filename = str(path)      # what the user knows it by
-        raise
+        with naming(path, temporary):
+            yield temporary
+            if sync:
+                with open(temporary, "rb") as data:
+                    os.fsync(data.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,6 +52,20 @@ def write_text(path, text, sync=False):
 def write_json(path, values, sync=False, **options):
     """JSON, whole or not at all; options: of ``json.dumps``. Returns the path."""
     return write_text(path, json.dumps(values, **{"indent": 1, **options}) + "\n", sync)
+
+
+def write_bytes(path, data):
+    """Bytes, whole or not at all; returns the path."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)
+
+
+def write_figure(figure, path, **options):
+    """A Matplotlib figure as the kind that its suffix says, whole or not at all; options: of ``savefig``. Returns the path."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix[1:], **options)
+    return Path(path)
 
 
 class Lock:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import mxnet as mx
 import numpy as np
 
-from gv.core import detector, geometry
+from gv.core import coverage, detector, geometry
 from gv.core.config import fill
 from gv.core.data import read_picture, to_input
 from gv.core.errors import InputError
 from gv.core.method import as_list
-from gv.core.run import build_net, load_run
+from gv.core.run import open_run
 
 MOST_AT_ONCE = 32     # faces in one batch: memory does not grow with the faces of a picture
 
@@ -39,8 +39,7 @@ class Predictor:
 
     def __init__(self, methods, folder, device=None, decoding=None):
         self.device = device or mx.cpu()
-        self.run, self.sidecar, self.fitted = load_run(methods, folder)
-        self.net = build_net(self.run, self.fitted, folder, [self.device])
+        self.run, self.sidecar, self.fitted, self.net = open_run(methods, folder, [self.device])
         decoding = prediction_decoding(self.run.method, decoding or {})
         self.decoder = self.run.method.ready_decoder(decoding, self.fitted, self.device)
         self.find_faces = None
@@ -64,6 +63,12 @@ class Predictor:
         for start in range(0, len(boxes), MOST_AT_ONCE):
             found += self._find(image, boxes[start:start + MOST_AT_ONCE])
         return found
+
+    def other_boxes(self, faces):
+        """One line where the boxes of found faces are not like those of the training (``coverage.difference``), or ""."""
+        found = [coverage.coverage(geometry.transform_points(self.run.crop.matrix(face.box), face.points), self.run.crop.size)
+                 for face in faces]
+        return coverage.difference(self.sidecar.get("coverage"), found, "give boxes of the kind it was trained with")
 
     def _find(self, image, boxes):
         """[FoundFace, ...] of a few boxes, in one batch."""

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import mxnet as mx
 import numpy as np
 
 from gv.core import checkpoint
 from gv.core.config import Training, fill, fill_parts, jsonable
 from gv.core.data import Crop
 from gv.core.errors import InputError, one_of
+from gv.core.faces import NOT_JSON
 from gv.core.transforms import Augment
 
 CONFIG_FILE = "config.json"
@@ -61,7 +63,7 @@ def from_config(methods, config, where):
         crop = fill(Crop, config["crop"])
         return Run(method(fill(method.Options, config["options"]), crop.size), int(config["landmarks"]), crop,
                    fill(Augment, config["augment"]), fill(Training, config["training"]), config.get("preset", ""))
-    except (KeyError, TypeError, ValueError) as error:
+    except NOT_JSON as error:
         raise InputError(where, f"not a run's config ({type(error).__name__}: {error})", "the config.json that train wrote",
                          "train again") from None
 
@@ -82,7 +84,7 @@ def refuse_other(stored, run, where):
                 what = ", ".join(f"{name} = {old.get(name)}, now {new[name]}" for name in new if new[name] != old.get(name))
                 raise InputError(where, f"the run was made with {what or 'other options'}", "the same options",
                                  "repeat them, or choose another --out")
-    except (KeyError, TypeError, AttributeError) as error:
+    except NOT_JSON as error:
         raise InputError(where, f"cannot be resumed ({type(error).__name__}: {error})", "a run's config.json",
                          "choose another --out") from None
     return tuple(mapping) if mapping else None
@@ -94,7 +96,7 @@ def stored_config(folder):
     if path.is_file():
         try:
             return json.loads(path.read_text(encoding="utf-8")), path
-        except ValueError as error:
+        except NOT_JSON as error:
             raise InputError(path, f"cannot be resumed ({error})", "a run's config.json", "choose another --out") from None
     path = Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR
     return (checkpoint.read_sidecar(folder).get("config"), path) if path.is_file() else (None, None)
@@ -102,9 +104,34 @@ def stored_config(folder):
 
 def load_run(methods, folder):
     """(Run, sidecar, fitted) of a trained run's folder."""
+    _check_folder(folder)
+    return _described(methods, folder, checkpoint.read_sidecar(folder))
+
+
+def open_run(methods, folder, devices):
+    """(Run, sidecar, fitted, net) of a trained run's folder, all of one moment. net: with the trained weights, hybridized, on
+    ``devices``."""
+    _check_folder(folder)
+    sidecar, weights = checkpoint.read(folder, "weights")
+    run, sidecar, fitted = _described(methods, folder, sidecar)
+    try:
+        net = run.method.net(run.landmarks, fitted)
+        net.initialize(ctx=devices)
+    except (mx.MXNetError, AssertionError, ValueError, KeyError) as error:
+        raise InputError(Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR,
+                         f"options that no net can be built with ({str(error).strip().splitlines()[0][:120]})",
+                         "those that train wrote", "copy the whole run again, or train again") from None
+    checkpoint.scatter(net, weights, Path(folder) / checkpoint.FOLDER)
+    net.hybridize(static_alloc=True)
+    return run, sidecar, fitted, net
+
+
+def _check_folder(folder):
     if not Path(folder).is_dir():
         raise InputError(folder, "no such run", "a folder written by train", "check --run")
-    sidecar = checkpoint.read_sidecar(folder)
+
+
+def _described(methods, folder, sidecar):
     run = from_config(methods, sidecar.get("config"), Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR)
     return run, sidecar, read_fitted(sidecar)
 
@@ -112,13 +139,3 @@ def load_run(methods, folder):
 def read_fitted(sidecar):
     """What the method learnt before training, {name: float64 array}, out of a sidecar."""
     return {name: np.array(value, np.float64) for name, value in (checkpoint.fitted_of(sidecar) or {}).items()}
-
-
-def build_net(run, fitted, folder, devices):
-    """The run's net with its trained weights, hybridized, on ``devices``."""
-    weights = checkpoint.load(folder)
-    net = run.method.net(run.landmarks, fitted)
-    net.initialize(ctx=devices)
-    checkpoint.scatter(net, weights, Path(folder) / checkpoint.FOLDER)
-    net.hybridize(static_alloc=True)
-    return net

@@ -1,6 +1,7 @@
 """The training loop: any number of devices, one flat loop, checkpoints that resume bit for bit."""
 
 import csv
+import ctypes
 import math
 import os
 import time
@@ -13,7 +14,7 @@ from gluoncv.utils import LRScheduler, LRSequential, freeze_bn
 from mxnet import autograd, gluon
 from tqdm import tqdm
 
-from gv.core import checkpoint
+from gv.core import checkpoint, coverage
 from gv.core.data import FaceDataset, split_batch, training_batches
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
@@ -25,6 +26,15 @@ from gv.core.run import CONFIG_FILE, read_fitted, refuse_other
 LOG_FILE = "log.csv"
 SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
 INIT_SEED_OFFSET = 1
+MALLOC_ARENA_MAX = -8    # mallopt's name for it
+
+
+def steady_memory():
+    """Keep glibc to one arena: with one a thread, memory that MXNet's threads free is not used again by the others and grows."""
+    try:
+        ctypes.CDLL(None).mallopt(MALLOC_ARENA_MAX, 1)
+    except (OSError, AttributeError):     # another C library
+        pass
 
 
 def learning_rates(training, steps_an_epoch):
@@ -86,11 +96,13 @@ def _start_weights(run, net, devices, start):
     if start != "imagenet" and not os.path.isfile(start):
         raise InputError("start", f'"{start}"', "scratch, imagenet, a run's folder, or a .params file of the model zoo")
     try:
+        if start != "imagenet":
+            checkpoint.check_params(Path(start).read_bytes(), start)
         run.method.load_start(net, None if start == "imagenet" else start, devices)
-    except InputError:
-        raise
     except Exception as error:  # the zoo raises anything from AssertionError to a failed download
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, InputError) and error.where != str(start):
+            raise
+        reason = error.found if isinstance(error, InputError) else str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError("start", f"{start}: {reason}", "weights of this encoder from Gluon's or GluonCV's model zoo",
                          "download the file elsewhere and give its path, or use start=scratch") from None
     return f"ImageNet weights ({'model zoo' if start == 'imagenet' else Path(start).name})"
@@ -139,6 +151,7 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
     """
     folder = Path(folder)
+    steady_memory()
     with ExitStack() as held, Stop().listening() as stop:
         if folder.is_dir():
             _claim(folder, held)
@@ -171,20 +184,22 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         if len(sidecar.get("devices") or devices) != len(devices):
             raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {len(devices)}",
                              "as many: BatchNorm sees other shares of a batch", "give as many --devices, or choose another --out")
-        fitted = read_fitted(sidecar)
+        fitted, covers = read_fitted(sidecar), sidecar.get("coverage")
     else:
         still = FaceDataset(index.folder, faces, index.layout, run.crop)
         shapes = np.stack([still.points_px(i) for i in range(len(still))])
         fitted = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
+        covers = coverage.spread(shapes, run.crop.size)
     net = run.method.net(index.layout, fitted)
     began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
     step, spent = 0, 0.0
     if sidecar:
         step, spent, began = sidecar["step"], sidecar["seconds"], sidecar["start"]
-        checkpoint.scatter(net, checkpoint.load(folder), folder)
+        _, weights, *moments = checkpoint.read(folder, "weights", *(["optimiser"] if step else []))
+        checkpoint.scatter(net, weights, folder)
     optimiser = Optimiser(net, devices, training.wd, step)
     if sidecar and step:
-        optimiser.restore(checkpoint.load(folder, "optimiser"))
+        optimiser.restore(moments[0])
     if training.batchnorm == "frozen":
         freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
     net.hybridize(static_alloc=True)
@@ -202,6 +217,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
     def save():
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
                  "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
+                 "coverage": covers,
                  "fitted": {name: value.tolist() for name, value in fitted.items()},
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
                  "devices": [str(device) for device in devices],
@@ -222,7 +238,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                 optimiser.step(rate(step), len(images))
                 step += 1
                 if epoch_loss:
-                    _check_finite(epoch_loss, folder, step)  # waits for the step before this one: the queue stays short
+                    _check_finite(epoch_loss, folder, step - 1)  # waits for the step before this one: the queue stays short
                 epoch_loss.append(losses)
                 epoch_images += len(images)
                 bar.update(1)
@@ -261,8 +277,11 @@ def _check_finite(losses, folder, step):
     if isinstance(losses[-1], list):
         losses[-1] = sum(float(value.asscalar()) for value in losses[-1])
         if not math.isfinite(losses[-1]):
+            kept = folder / checkpoint.FOLDER / checkpoint.SIDECAR
+            kept = (f"the checkpoint of step {checkpoint.read_sidecar(folder)['step']} is kept" if kept.is_file() else
+                    "there is no checkpoint yet")
             raise InputError(folder, f"the loss is {losses[-1]} at step {step}", "a finite loss",
-                             "lower lr, or lengthen warmup; the last checkpoint is kept")
+                             f"lower lr, or lengthen warmup; {kept}")
 
 
 def versions():
