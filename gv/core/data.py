@@ -19,6 +19,8 @@ INPUT_TABLE = np.ascontiguousarray(((np.arange(256, dtype=np.float32)[:, None] /
 
 
 LARGEST_PICTURE, LARGEST_SIDE = 1 << 30, 1 << 20      # OpenCV's own limits
+PIXELS_AT_ONCE = 1 << 22
+IN_PLACE = "dst" in (cv2.imread.__doc__ or "")     # OpenCV 4.11
 SHORT_DEPTHS = (10, 12)      # bits that cameras put into 16
 BOXES, SQUARES = ("index", "landmarks"), ("extend", "stretch")
 
@@ -61,12 +63,11 @@ def read_picture(path, upright=False):
     """
     if not os.path.isfile(path):
         raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
-    data = np.fromfile(path, np.uint8)
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
-        picture = cv2.imdecode(data, flags | cv2.IMREAD_ANYDEPTH) if data.size else None
+        picture = _decode(path, flags | cv2.IMREAD_ANYDEPTH)
         if picture is not None and picture.dtype != np.uint8:
-            picture = _in_eight_bits(picture) if picture.dtype == np.uint16 else cv2.imdecode(data, flags)
+            picture = _in_eight_bits(picture) if picture.dtype == np.uint16 else _decode(path, flags)
     except cv2.error as error:      # of a header that announces more than OpenCV takes
         if "pixels" not in str(error).lower():
             raise
@@ -74,7 +75,21 @@ def read_picture(path, upright=False):
                          "cut it, or make it smaller") from None
     if picture is None:
         raise InputError(path, "not a picture", "a readable jpg or png", "replace the file, or prepare the index again")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    count = max(1, PIXELS_AT_ONCE // picture.shape[1])
+    for start in range(0, len(picture), count):     # in place: of a large picture there is no room for two
+        rows = picture[start:start + count]
+        rows[...] = cv2.cvtColor(rows, cv2.COLOR_BGR2RGB)
+    return picture
+
+
+def _decode(path, flags):
+    """What OpenCV makes of a file, or None. Into an array of ours where it can, which takes half the memory; it ends the process
+    on a name that is no UTF-8."""
+    name = os.fspath(path)
+    if IN_PLACE and name.encode("utf-8", "replace").decode("utf-8") == name:
+        return cv2.imread(name, None, flags)
+    data = np.fromfile(path, np.uint8)
+    return cv2.imdecode(data, flags) if data.size else None
 
 
 def _in_eight_bits(picture):
