@@ -35,7 +35,8 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-table6                    6 s       8 min     103 min     unknown
 #  gv-table7                   30 s      40 min  8 h 33 min     unknown
 #  gv-table8                   60 s      79 min 17 h 06 min     unknown
-#  gv-table9                   60 s        60 s        60 s        60 s
+#  gv-table9                  2 min       2 min       2 min       2 min
+#  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       8 min     103 min     unknown
 #  gv-fig6                     30 s      43 min  9 h 39 min     unknown
 #  gv-occlusion                24 s      32 min  6 h 27 min     unknown
@@ -43,7 +44,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-table3            6 s       9 min  5 h 42 min     unknown
 #  anchorface-table4           12 s      14 min  3 h 50 min     unknown
 #  anchorface-table5           36 s      10 min  5 h 13 min     unknown
-#  anchorface-table6           12 s      23 min 10 h 35 min     unknown
+#  anchorface-table6           18 s      33 min 16 h 17 min     unknown
 #  anchorface-table7           36 s      57 min 34 h 11 min     unknown
 #  anchorface-table8           24 s      38 min 22 h 47 min     unknown
 #  anchorface-table9           24 s      38 min 22 h 47 min     unknown
@@ -56,7 +57,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
 #  anchorface-fig7             36 s      10 min  5 h 42 min     unknown
-TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-occlusion \
+TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
     anchorface-300w

@@ -63,6 +63,8 @@ def _votes_arguments(parser):
     parser.add_argument("--faces", type=int, default=4, help="how many, evenly spread over the split (default %(default)s)")
     parser.add_argument("--out", required=True, help="folder for the pictures")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="e.g. c_th=0.5")
+    parser.add_argument("--random", type=int, metavar="SEED",
+                        help="draw the two anchors that are shown, as Fig. 7 has them (default: the most confident)")
 
 
 def votes(arguments, methods):
@@ -84,6 +86,8 @@ def votes(arguments, methods):
         raise InputError(arguments.run, f"a run of {run.method.name}, which has no anchors", "a run of anchorface")
     if arguments.faces < 1:
         raise InputError("--faces", arguments.faces, "at least 1")
+    if arguments.random is not None and arguments.random < 0:
+        raise InputError("--random", arguments.random, "a seed, at least 0")
     index = read_index(arguments.data)
     faces = read_split(index, arguments.split)
     if index.layout != run.landmarks:
@@ -94,12 +98,13 @@ def votes(arguments, methods):
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     report, lines = [], []
+    rng = None if arguments.random is None else np.random.default_rng(arguments.random)
     for i in np.unique(np.linspace(0, len(faces) - 1, arguments.faces).round().astype(int)):
         crop, true = dataset[i]
         outputs = as_list(net(mx.nd.array(to_input(crop[None]), ctx=device)))
         confidence, predictions = (values[0] for values in vote.votes(outputs))
         panel = pictures.votes_panel(crop, vote.anchors, confidence, predictions, decoder(*outputs).asnumpy()[0], true,
-                                     len(fitted["templates"]), decoding.c_th)
+                                     len(fitted["templates"]), decoding.c_th, rng)
         path = out / f"{arguments.split}_{i:05d}.png"
         draw.write_picture(path, panel)
         count = int((confidence >= decoding.c_th).sum())

@@ -101,10 +101,12 @@ def _label(image, lines):
     return image
 
 
-def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templates, c_th):
+def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templates, c_th, rng=None):
     """Fig. 7 for one face, side by side: the grid, two anchors that vote, all that vote, and the result. RGB uint8.
 
-    crop (S, S, 3); anchors, predictions (A, L, 2) and aggregate, true (L, 2) in crop pixels; confidence (A,).
+    crop (S, S, 3); anchors, predictions (A, L, 2) and aggregate, true (L, 2) in crop pixels; confidence (A,). rng: a generator
+    that draws the two anchors, a template each of two points of the grid, as the paper's figure has them, whether they vote or
+    not; None takes the most confident one and the most confident one of another point.
     """
     zoom = PANEL / crop.shape[0]
     large = cv2.resize(crop, (PANEL, PANEL), interpolation=cv2.INTER_CUBIC)
@@ -121,9 +123,12 @@ def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templat
         cv2.circle(grid, centre, 2 + int(round(8 * best)), draw.PREDICTED if count else POINT, -1 if count else 1, cv2.LINE_AA)
     voting = np.flatnonzero(confidence >= c_th)
     panels = [_label(grid, [f"{len(voting)} of {len(anchors)} anchors vote", f"highest C {confidence.max():.2f}"])]
-    order = np.argsort(-confidence, kind="stable")
-    second = next((i for i in order if i % places != order[0] % places), order[0])
-    for i in (order[0], second):
+    if rng is None:
+        order = np.argsort(-confidence, kind="stable")
+        chosen = order[0], next((i for i in order if i % places != order[0] % places), order[0])
+    else:
+        chosen = rng.integers(0, templates, 2) * places + rng.choice(places, 2, replace=places < 2)
+    for i in chosen:
         picture = draw.draw_landmarks(large, scaled(predictions[i]))
         picture = draw.draw_landmarks(picture, scaled(anchors[i]), colour=TEMPLATE)
         panels.append(_label(picture, [f"template {i // places + 1}, point {i % places + 1}", f"C {confidence[i]:.2f}"]))

@@ -124,7 +124,8 @@ def bars_by_yaw(results, methods, bins, variance, path):
         low = np.minimum(spreads, values)     # an error is not below nought
         plot.bar(places, values, width, yerr=[low, spreads], color=colour, label=method, capsize=3,
                  error_kw={"elinewidth": 0.8, "ecolor": "#444444"})
-    plot.set_xticks(range(len(bins)), [name.capitalize() for name in bins])
+    plot.set_xticks(range(len(bins)), [name.capitalize() for name in bins],
+                    **({"rotation": 25, "ha": "right"} if len(bins) > 5 else {}))
     plot.legend(frameon=False)
     figure.tight_layout()
     save(figure, path)

@@ -8,7 +8,7 @@ import pytest
 from helpers import make_index
 
 from anchorface import cli
-from gv.core.evaluate import by_yaw, summarise
+from gv.core.evaluate import by_yaw, by_yaw_steps, summarise
 from gv.core.faces import read_split, write_index
 
 TINY = ["--preset", "smoke", "--set", "grid=3", "--set", "rolls=2"]
@@ -88,7 +88,15 @@ def test_votes_are_drawn(runs, index, tmp_path, capsys):
                           "--faces", 2, "--set", "c_th=0.5")
     assert code == 0 and len(report["faces"]) == 2 == len(list(tmp_path.iterdir()))
     assert all(0 <= face["voting"] <= face["of"] == 54 for face in report["faces"])
-    wrong = ((["--run", runs["regression"]], "no anchors"), (["--run", runs["anchorface"], "--faces", 0], "--faces"))
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    drawn = ["votes", "--run", runs["anchorface"], "--data", index.folder, "--json", "--faces", 2, "--set", "c_th=0.5",
+             "--random"]
+    for out, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert run(capsys, *drawn, seed, "--out", tmp_path / out)[0] == 0
+    a, b, c = ({path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in "abc")
+    assert a == b and a != c and a != first, "two anchors by chance, the same of a seed"
+    wrong = ((["--run", runs["regression"]], "no anchors"), (["--run", runs["anchorface"], "--faces", 0], "--faces"),
+             (["--run", runs["anchorface"], "--random", -1], "--random"))
     for arguments, words in wrong:
         code, _, err = run(capsys, "votes", *arguments, "--data", index.folder, "--out", tmp_path)
         assert code == 2 and words in err and len(err.splitlines()) == 1
@@ -122,3 +130,8 @@ def test_yaw_bins_are_closed_below(index):
     faces = [replace(face, attributes={"yaw": yaw}) for face, yaw in zip(read_split(index, "train"), (0, 30, 60, -90))]
     assert list(by_yaw(np.arange(4.0), faces)) == ["light", "medium", "large", "heavy"]
     assert by_yaw(np.arange(1.0), [replace(faces[0], attributes={})]) == {}
+    turned = [replace(faces[0], attributes={"yaw": yaw}) for yaw in (0, -14.9, 15, 100, -104)]
+    turned.append(replace(faces[0], attributes={}))
+    assert by_yaw_steps(np.array([1.0, 3, 5, 7, 7, 99]), turned) == {
+        "nme_yaw0": 2, "variance_yaw0": 1, "faces_yaw0": 2, "nme_yaw15": 5, "variance_yaw15": 0, "faces_yaw15": 1,
+        "nme_yaw90": 7, "variance_yaw90": 0, "faces_yaw90": 2}

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from experiments import plots
-from experiments.studies import gv_labels
+from experiments.gv_tables import labels
 from gv.core.errors import InputError
 
 
 def test_share_of_foreground_is_that_of_a_disc_and_of_two_bars():
     """A landmark in the middle: cells nearer than 3 sigma = 6, counted one by one (Section 3.2)."""
     points = np.full((3, 2, 2), 127.5, np.float32)
-    table = gv_labels.measure(points, repeat=1)
+    table = labels.measure(points, repeat=1)
     near = [(x, y) for x in range(-6, 7) for y in range(-6, 7) if x * x + y * y < 36]
-    assert table["heatmaps"]["foreground"] == pytest.approx(len(near) / 64 ** 2)
-    assert table["vectors"]["foreground"] == pytest.approx(11 / 64)
-    assert table["vectors"]["numbers"] == 2 * 2 * 64 and table["heatmaps"]["numbers"] == 2 * 64 * 64
+    assert table[labels.HEATMAP]["foreground"] == pytest.approx(len(near) / 64 ** 2)
+    assert table[labels.VECTOR]["foreground"] == pytest.approx(11 / 64)
+    assert table[labels.VECTOR]["numbers"] == 2 * 2 * 64 and table[labels.HEATMAP]["numbers"] == 2 * 64 * 64
     assert all(row["ms"] > 0 for row in table.values())
 
 

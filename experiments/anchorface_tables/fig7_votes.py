@@ -17,7 +17,7 @@ TABLE = Table(
                                                              decimals=COLUMNS[column][1])),
     notes=("From left to right: the grid, filled where an anchor of the point votes; the most confident anchor and the most "
            "confident one of another point in orange, their predictions in green; what all that vote say; the result in green, "
-           "the truth in red.",),
+           "the truth in red. A second sheet has two anchors drawn at random, as the paper's figure.",),
 )
 
 if __name__ == "__main__":

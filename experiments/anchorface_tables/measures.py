@@ -149,17 +149,19 @@ def vote(context):
     (run,), data = context.runs.values(), context.indexes[SET]
     splits = read_index(data).splits
     device = f"{context.device.device_type}:{context.device.device_id}"
-    figures, rows = {}, []
-    for name in [name for name in YAW_BINS if splits.get(name)] or ["test"]:
-        report, _ = commands.votes(Namespace(run=run, data=data, split=name, faces=1, out=context.folder / "faces", settings=[],
-                                             devices=device), context.methods)
-        face = report["faces"][0]
-        figures[f"voting_{name}"], figures[f"highest_{name}"] = face["voting"], face["highest"]
-        rows.append(cv2.imread(face["file"]))
-    sheet = np.vstack(rows)
-    height = round(sheet.shape[0] * SHOWN_WIDTH / sheet.shape[1])
-    sheet = cv2.resize(sheet, (SHOWN_WIDTH, height), interpolation=cv2.INTER_AREA)
-    draw.write_picture(context.folder / "fig7_votes.png", sheet[..., ::-1])
+    figures = {}
+    for file, drawn in (("fig7_votes.png", None), ("fig7_random.png", context.seed)):
+        rows = []
+        for name in [name for name in YAW_BINS if splits.get(name)] or ["test"]:
+            asked = Namespace(run=run, data=data, split=name, faces=1, out=context.folder / "faces", settings=[], random=drawn,
+                              devices=device)
+            face = commands.votes(asked, context.methods)[0]["faces"][0]
+            figures[f"voting_{name}"], figures[f"highest_{name}"] = face["voting"], face["highest"]
+            rows.append(cv2.imread(face["file"]))
+        sheet = np.vstack(rows)
+        height = round(sheet.shape[0] * SHOWN_WIDTH / sheet.shape[1])
+        sheet = cv2.resize(sheet, (SHOWN_WIDTH, height), interpolation=cv2.INTER_AREA)
+        draw.write_picture(context.folder / file, sheet[..., ::-1])
     return figures
 
 
@@ -168,4 +170,5 @@ SPEEDS = Measure("AnchorFace, images a second", speed)
 CONFIGURATION = Measure("AnchorFace, Figure 3", configure, data=(SET,), exact=True, pictures=("fig3_anchors.png",))
 INDICATOR = Measure("AnchorFace, Figure 4", indicate, data=(SET,), exact=True, pictures=("fig4_buckets.png",))
 BASES = Measure("AnchorFace, Figure 5", compare_bases, data=(SET,), exact=True, pictures=("fig5_prototypes.png",))
-VOTES = Measure("AnchorFace, Figure 7", vote, needs=(Train("anchorface", SET),), data=(SET,), pictures=("fig7_votes.png",))
+VOTES = Measure("AnchorFace, Figure 7", vote, needs=(Train("anchorface", SET),), data=(SET,),
+                pictures=("fig7_votes.png", "fig7_random.png"))

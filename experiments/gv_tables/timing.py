@@ -15,6 +15,7 @@ import mxnet as mx
 import numpy as np
 
 from gv.codec import to_pixels
+from gv.core.data import to_input
 from gv.core.method import as_list
 from gv.core.run import plan
 
@@ -85,6 +86,22 @@ def sizes(context):
         figures.update({f"dim{i}/{row}": size for i, size in enumerate(shape, 1)})
         figures[f"kib/{row}"] = sum(FLOAT_BYTES * np.prod(shape) for shape in shapes) / 1024
     return figures
+
+
+def pipeline(context):
+    """{"pipeline"}: milliseconds from a crop (S, S, 3) uint8 to points in crop pixels, batch 1; the least of rounds."""
+    run = plan(context.methods, "gv", "paper", context.options, LANDMARKS)
+    net = run.method.net(LANDMARKS, {})
+    net.initialize(mx.init.Xavier(), ctx=context.device)
+    net.hybridize(static_alloc=True, static_shape=True)
+    decoder = run.method.ready_decoder(run.method.Decoding(), {}, context.device)
+    crop = np.random.default_rng(0).integers(0, 256, (1, run.crop.size, run.crop.size, 3), np.uint8)
+
+    def face():
+        decoder(*as_list(net(mx.nd.array(to_input(crop), ctx=context.device)))).asnumpy()
+
+    face()
+    return {"pipeline": min(_ms(face) for _ in range(ROUNDS.get(context.preset, MOST_ROUNDS)))}
 
 
 def _ms(function, *arguments):

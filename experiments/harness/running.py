@@ -46,7 +46,8 @@ def _evaluate(run, fitted, net, index, views, device):
     for view in views:
         measured = found.of(rows[view.split])
         errors = measured.errors[view.decoding]
-        figures = {**evaluate.figures_of(errors, THRESHOLDS), **evaluate.summarise(measured.own)}
+        figures = {**evaluate.figures_of(errors, THRESHOLDS), **evaluate.summarise(measured.own),
+                   **evaluate.by_yaw_steps(errors[index.normaliser], [faces[row] for row in rows[view.split]])}
         results[view] = {"faces": len(rows[view.split]), "metrics": figures, "errors": errors[index.normaliser]}
     return results
 

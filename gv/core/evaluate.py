@@ -15,6 +15,7 @@ from gv.core.method import as_list
 
 EVALUATION_BATCH = 16
 YAW_BINS = (("light", 0, 30), ("medium", 30, 60), ("large", 60, 90), ("heavy", 90, np.inf))     # AnchorFace, Section 4.5; degrees
+YAW_STEP = 15
 
 
 def decode_faces(net, decoders, dataset, device, matrices=None, batch=EVALUATION_BATCH, observe=None):
@@ -137,16 +138,34 @@ def summarise(own):
     return report
 
 
+def _yaw(face):
+    """|yaw| of a face in degrees, or NaN."""
+    yaw = face.attributes.get("yaw")
+    return abs(yaw) if isinstance(yaw, (int, float)) else np.nan
+
+
 def by_yaw(errors, faces):
     """{bin: {"faces", "nme", "variance"}} of errors (N,) by |yaw| in degrees (AnchorFace, Fig. 6), faces without it left out."""
-    yaw = np.array([abs(face.attributes["yaw"]) if isinstance(face.attributes.get("yaw"), (int, float)) else np.nan
-                    for face in faces])
+    yaw = np.array([_yaw(face) for face in faces])
     bins = {}
     for name, low, high in YAW_BINS:
         chosen = errors[(yaw >= low) & (yaw < high)]
         if len(chosen):
             bins[name] = {"faces": len(chosen), "nme": float(chosen.mean()), "variance": float(chosen.var())}
     return bins
+
+
+def by_yaw_steps(errors, faces):
+    """{"nme_yaw15", "variance_yaw15", "faces_yaw15", ...} of errors (N,) by |yaw| in steps of ``YAW_STEP`` degrees, from the
+    number in the name on (AnchorFace, Fig. 6); empty where no face has one."""
+    figures = {}
+    yaw = np.array([_yaw(face) for face in faces])
+    for low in range(0, 180, YAW_STEP):
+        chosen = errors[(yaw >= low) & (yaw < low + YAW_STEP)]
+        if len(chosen):
+            figures.update({f"nme_yaw{low}": float(chosen.mean()), f"variance_yaw{low}": float(chosen.var()),
+                            f"faces_yaw{low}": len(chosen)})
+    return figures
 
 
 def curve_of(run, index, faces, device):
