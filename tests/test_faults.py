@@ -192,9 +192,16 @@ def test_a_signal_saves_at_the_next_step_and_says_so(index, tmp_path, number, co
     assert step >= 4 and last == f"{words}; {step} of {EPOCHS * 2} steps are kept in {tmp_path / 'run'}; --resume goes on"
 
 
-def test_a_run_that_was_stopped_within_an_epoch_ends_as_one_that_was_not(index, tmp_path, monkeypatch):
+def log_of(folder):
+    return [{name: value for name, value in row.items() if name not in ("seconds", "images_per_second")}
+            for row in training.read_log(folder)]
+
+
+@pytest.mark.parametrize("devices", ["cpu:0", "cpu:0,1"])
+def test_a_run_that_was_stopped_within_an_epoch_ends_as_one_that_was_not(index, tmp_path, monkeypatch, devices):
+    """Weights, Adam's state and the log: the epoch's losses so far and each device's own statistics are kept."""
     settings = {"epochs": 2, "batch": 4}
-    train_tiny(tmp_path / "whole", index, FACES, settings=settings)
+    train_tiny(tmp_path / "whole", index, FACES, devices, settings=settings)
     step, seen = training.Optimiser.step, []
 
     def stopping(self, rate, images):
@@ -204,11 +211,16 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_as_one_that_was_not(index, 
             os.kill(os.getpid(), signal.SIGTERM)
     monkeypatch.setattr(training.Optimiser, "step", stopping)
     with pytest.raises(exits.Interrupted) as caught:
-        train_tiny(tmp_path / "run", index, FACES, settings=settings)
+        train_tiny(tmp_path / "run", index, FACES, devices, settings=settings)
     assert caught.value.number == signal.SIGTERM and checkpoint.read_sidecar(tmp_path / "run")["step"] == 3
     monkeypatch.undo()
-    train_tiny(tmp_path / "run", index, FACES, settings=settings, resume=True)
-    assert equal(weights_of(tmp_path / "run"), weights_of(tmp_path / "whole"))
+    train_tiny(tmp_path / "run", index, FACES, devices, settings=settings, resume=True)
+    for part in ("weights", "optimiser"):
+        ended, whole = ({name: value.asnumpy() for name, value in checkpoint.load(tmp_path / folder, part).items()}
+                        for folder in ("run", "whole"))
+        assert equal(ended, whole)
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    assert "statistics" not in checkpoint.read_sidecar(tmp_path / "run")["files"]
 
 
 @pytest.mark.parametrize("error, code, said", [

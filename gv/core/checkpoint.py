@@ -157,13 +157,30 @@ def scatter(net, values, where):
                              "the weights of this net", "use the layout and options the run was trained with") from None
 
 
-def save(run, sidecar, weights, optimiser=None):
+def gather_statistics(net):
+    """{"<device's number>.<structural name>": array on the CPU} of BatchNorm's statistics, each device's own."""
+    return {f"{number}.{name}": copy.as_in_context(mx.cpu())
+            for name, parameter in net._collect_params_with_prefix().items() if parameter.grad_req == "null"
+            for number, copy in enumerate(parameter.list_data())}
+
+
+def scatter_statistics(net, values, where):
+    """Give each device its own statistics back; InputError where they do not fit."""
+    for name, parameter in net._collect_params_with_prefix().items():
+        for number, copy in enumerate(parameter.list_data() if parameter.grad_req == "null" else ()):
+            found = values.get(f"{number}.{name}")
+            if found is None or found.shape != copy.shape:
+                raise InputError(where, f'no statistics "{number}.{name}" of shape {copy.shape}', "those of this net")
+            copy[:] = found.as_in_context(copy.context)
+
+
+def save(run, sidecar, weights, optimiser=None, statistics=None):
     """Write a checkpoint under ``run``/checkpoint. sidecar: JSON values, "step" among them; the rest: {name: NDArray}."""
     mx.nd.waitall()
     folder = Path(run) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
-    for part, values in (("weights", weights), ("optimiser", optimiser)):
+    for part, values in (("weights", weights), ("optimiser", optimiser), ("statistics", statistics)):
         if values is not None:
             path = folder / f"{part}-{sidecar['step']:07d}.params"
             with replacing(path, sync=True) as temporary:
@@ -201,6 +218,10 @@ def _wrong(sidecar):
             return f"the file of {part} is not a base name"
         if not isinstance(entry.get("sha256"), str):
             return f"no sha256 of {part}"
+    within = sidecar.get("within_epoch") or {"losses": [], "images": 0}
+    if not isinstance(within, dict) or not _is_number(within.get("images"), int) or \
+            not isinstance(within.get("losses"), list) or not all(isinstance(loss, float) for loss in within["losses"]):
+        return '"within_epoch" is no list of losses'
     devices = sidecar.get("devices", [])
     if not isinstance(devices, list) or not all(isinstance(name, str) for name in devices):
         return '"devices" is no list of names'

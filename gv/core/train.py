@@ -192,14 +192,18 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         covers = coverage.spread(shapes, run.crop.size)
     net = run.method.net(index.layout, fitted)
     began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
-    step, spent = 0, 0.0
+    step, spent, within = 0, 0.0, {"losses": [], "images": 0}
     if sidecar:
         step, spent, began = sidecar["step"], sidecar["seconds"], sidecar["start"]
-        _, weights, *moments = checkpoint.read(folder, "weights", *(["optimiser"] if step else []))
-        checkpoint.scatter(net, weights, folder)
+        within = sidecar.get("within_epoch") or within
+        parts = dict.fromkeys(["weights", *(["optimiser"] if step else []), *sidecar["files"]])
+        saved = dict(zip(parts, checkpoint.read(folder, *parts)[1:]))
+        checkpoint.scatter(net, saved["weights"], folder)
     optimiser = Optimiser(net, devices, training.wd, step)
     if sidecar and step:
-        optimiser.restore(moments[0])
+        optimiser.restore(saved["optimiser"])
+        if "statistics" in saved:
+            checkpoint.scatter_statistics(net, saved["statistics"], folder)
     if training.batchnorm == "frozen":
         freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
     net.hybridize(static_alloc=True)
@@ -221,15 +225,19 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                  "fitted": {name: value.tolist() for name, value in fitted.items()},
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
                  "devices": [str(device) for device in devices],
+                 "within_epoch": {"losses": epoch_loss, "images": epoch_images} if step % steps_an_epoch else None,
                  "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
-        checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state())
+        apart = len(devices) > 1 and step % steps_an_epoch      # BatchNorm's statistics, averaged when an epoch ends
+        checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state(),
+                        checkpoint.gather_statistics(net) if apart else None)
 
     last_save = clock = time.perf_counter()
     end = training.epochs * steps_an_epoch
     with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True) as bar:
         while step < end:
             epoch, first = divmod(step, steps_an_epoch)
-            epoch_loss, epoch_images, epoch_start = [], 0, time.perf_counter()
+            epoch_loss, epoch_images, epoch_start = list(within["losses"]), within["images"], time.perf_counter()
+            earlier, within = epoch_images, {"losses": [], "images": 0}
             for images, points in training_batches(dataset, training.batch, epoch, first):
                 parts = split_batch(images, points, devices)
                 with autograd.record():
@@ -248,11 +256,12 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
             mx.nd.waitall()  # before BatchNorm's statistics are read: backward passes, which write them, may still be running
             now = time.perf_counter()
             spent, clock = spent + now - clock, now
-            if stop.number is not None and step % steps_an_epoch:
+            ending = stop.number     # once: a signal that comes later is for the next time round
+            if ending is not None and step % steps_an_epoch:
                 save()
-                raise Interrupted(stop.number, f"{step} of {end} steps are kept in {folder}; --resume goes on")
+                raise Interrupted(ending, f"{step} of {end} steps are kept in {folder}; --resume goes on")
             mean = sum(epoch_loss) / epoch_images
-            speed = epoch_images / (now - epoch_start)
+            speed = (epoch_images - earlier) / (now - epoch_start)
             bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
             row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
                    "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
@@ -262,11 +271,11 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                 clock = time.perf_counter()  # the curve's own time is not training time
             rows.append(row)
             _write_log(folder / LOG_FILE, rows)
-            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS or stop.number is not None:
+            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS or ending is not None:
                 save()
                 last_save = clock = time.perf_counter()
-            if stop.number is not None:
-                raise Interrupted(stop.number, f"{step} of {end} steps are kept in {folder}; --resume goes on")
+            if ending is not None:
+                raise Interrupted(ending, f"{step} of {end} steps are kept in {folder}; --resume goes on")
             if step == stop_after:
                 break
     return net
