@@ -25,38 +25,39 @@ export PYTHON VENV EXTRAS
 BIN = $(VENV)/bin
 LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
-# Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it.
+# Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it;
+# paper: from multiply-adds, on one core, which nobody would use for it (add --dry-run --devices gpu:0,1,2,3 --together to ARGS).
 # BEGIN TABLES
-#  gv-table1                   12 s      28 min 13 h 06 min     unknown
-#  gv-table2                   12 s      28 min 11 h 36 min     unknown
-#  gv-table3                   12 s      28 min 11 h 59 min     unknown
-#  gv-table4                   12 s      28 min 11 h 50 min     unknown
-#  gv-table5                   24 s      34 min  7 h 34 min     unknown
-#  gv-table6                    6 s       8 min     103 min     unknown
-#  gv-table7                   30 s      40 min  8 h 33 min     unknown
-#  gv-table8                   60 s      79 min 17 h 06 min     unknown
+#  gv-table1                   12 s      28 min 13 h 06 min        80 h
+#  gv-table2                   12 s      28 min 11 h 36 min        34 h
+#  gv-table3                   12 s      28 min 11 h 59 min       190 h
+#  gv-table4                   12 s      28 min 11 h 50 min       289 h
+#  gv-table5                   24 s      34 min  7 h 34 min       242 h
+#  gv-table6                    6 s       8 min     103 min        45 h
+#  gv-table7                   30 s      40 min  8 h 33 min       223 h
+#  gv-table8                   60 s      79 min 17 h 06 min       447 h
 #  gv-table9                  2 min       2 min       2 min       2 min
 #  gv-labels                   30 s        30 s        30 s        30 s
-#  gv-fig4                     36 s       8 min     103 min     unknown
-#  gv-fig6                     30 s      43 min  9 h 39 min     unknown
-#  gv-occlusion                24 s      32 min  6 h 27 min     unknown
-#  anchorface-table2            6 s       9 min  5 h 42 min     unknown
-#  anchorface-table3            6 s       9 min  5 h 42 min     unknown
-#  anchorface-table4           12 s      14 min  3 h 50 min     unknown
-#  anchorface-table5           36 s      10 min  5 h 13 min     unknown
-#  anchorface-table6           18 s      33 min 16 h 17 min     unknown
-#  anchorface-table7           36 s      57 min 34 h 11 min     unknown
-#  anchorface-table8           24 s      38 min 22 h 47 min     unknown
-#  anchorface-table9           24 s      38 min 22 h 47 min     unknown
-#  anchorface-table10           6 s       9 min  5 h 42 min     unknown
-#  anchorface-pearson          18 s      28 min 17 h 06 min     unknown
-#  anchorface-lambda           24 s      38 min 22 h 47 min     unknown
+#  gv-fig4                     36 s       8 min     103 min        45 h
+#  gv-fig6                     30 s      43 min  9 h 39 min       307 h
+#  gv-occlusion                24 s      32 min  6 h 27 min       128 h
+#  anchorface-table2            6 s       9 min  5 h 42 min        24 h
+#  anchorface-table3            6 s       9 min  5 h 42 min  3 h 46 min
+#  anchorface-table4           12 s      14 min  3 h 50 min 10 h 45 min
+#  anchorface-table5           36 s      10 min  5 h 13 min  8 h 56 min
+#  anchorface-table6           18 s      33 min 16 h 17 min        69 h
+#  anchorface-table7           36 s      57 min        34 h       153 h
+#  anchorface-table8           24 s      38 min 22 h 47 min        97 h
+#  anchorface-table9           24 s      38 min 22 h 47 min       101 h
+#  anchorface-table10           6 s       9 min  5 h 42 min        24 h
+#  anchorface-pearson          18 s      28 min 17 h 06 min        73 h
+#  anchorface-lambda           24 s      38 min 22 h 47 min        97 h
 #  anchorface-cost             60 s        60 s        60 s        60 s
-#  anchorface-300w             24 s      42 min 21 h 59 min     unknown
+#  anchorface-300w             24 s      42 min 21 h 59 min 14 h 35 min
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
-#  anchorface-fig7             36 s      10 min  5 h 42 min     unknown
+#  anchorface-fig7             36 s      10 min  5 h 42 min        24 h
 TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
@@ -77,7 +78,7 @@ help: ## this list
 	@sed -n '/^#   [A-Z]/,/^$$/s/^#  //p' Makefile
 	@echo; echo "targets:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
-	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper"
+	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper (ESTIMATED)"
 	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
 
 setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.11, says what is missing)

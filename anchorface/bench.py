@@ -17,20 +17,14 @@ PIPELINES = ("anchorface", "fused", "regression")
 PICTURE_SIDE = 320     # of the speed test's picture; the box is its middle
 
 
-def _count_templates(options):
-    return (3 if options.design == "hand" else options.clusters) * len(options.pitch) * options.rolls
-
-
 def build(methods, name, preset, landmarks, device=None):
     """(net, decoder, run) with templates drawn at random: their values change neither work nor time.
 
     device: where to draw weights; None leaves the net without any, which is enough to count.
     """
     run = plan(methods, name, preset, {}, landmarks)
-    fitted = {}
-    if name == "anchorface":
-        count = _count_templates(run.method.options)
-        fitted = {"templates": np.random.default_rng(0).uniform(-0.4, 0.4, (count, landmarks, 2))}
+    rng = np.random.default_rng(0)
+    fitted = {part: rng.uniform(-0.4, 0.4, values.shape) for part, values in run.method.blank(landmarks).items()}
     net, decoder = run.method.net(landmarks, fitted), run.method.decoder(run.method.Decoding(), fitted)
     if device:
         net.initialize(mx.init.Xavier(), ctx=device)

@@ -11,7 +11,7 @@ from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
 from anchorface.net import FEATURES, AnchorNet, RegressionNet
 from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
 from anchorface.shufflenet import stem_stride
-from anchorface.templates import make_templates, read_mean_face
+from anchorface.templates import BUCKETS, make_templates, read_mean_face
 from gv.core.errors import InputError, one_of
 from gv.core.method import Method
 
@@ -103,6 +103,11 @@ class AnchorFace(ShuffleNetMethod):
         face = None if o.pitch == (0,) else read_mean_face(o.mean_face, points.shape[1])
         return {"templates": make_templates(np.asarray(points) / self.size, o.design, o.clusters, o.gamma, o.pitch, face,
                                             o.rolls, seed)}
+
+    def blank(self, landmarks):
+        o = self.options
+        bases = len(BUCKETS) if o.design == "hand" else o.clusters
+        return {"templates": np.zeros((bases * len(o.pitch) * o.rolls, landmarks, 2))}
 
     def anchors(self, fitted):
         """(A, L, 2) in crop pixels."""

@@ -41,7 +41,7 @@ from experiments.gv_tables import (
     table8_bandwidth,
     table9_time,
 )
-from experiments.harness import scheduling
+from experiments.harness import estimates
 from experiments.harness.command import parser, run_tables
 from experiments.harness.jobs import Place, collect, unique
 from gv.core.config import PRESETS
@@ -65,8 +65,8 @@ def get_table(key):
 def time_of(table, preset):
     """What a table costs from nothing at a preset, one seed on one device, as text; the making of drawn faces left out."""
     place = Place(preset, out=os.devnull, records=os.devnull)    # where nothing has been run
-    times = [scheduling.estimate(job, place, {}) for job in unique(collect([table], [0], place))]
-    return "unknown" if None in times else scheduling.text_of_seconds(sum(times))
+    times = [estimates.seconds(job, place, {})[0] for job in unique(collect([table], [0], place))]
+    return "unknown" if None in times else estimates.text_of_seconds(sum(times))
 
 
 def times_text():

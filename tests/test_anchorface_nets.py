@@ -13,7 +13,7 @@ from anchorface.methods import METHODS
 from anchorface.net import AnchorNet, FusedNet, RegressionNet
 from anchorface.shufflenet import ShuffleNetEncoder, map_side
 from gv.core.errors import InputError
-from gv.core.flops import multiply_adds
+from gv.core.flops import Size, multiply_adds, size_of
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
 from gv.core.run import plan
@@ -167,6 +167,8 @@ def test_multiply_adds_of_layers_worked_by_hand():
             gluon.nn.Dense(4, in_units=6 * 6 * 6))
     net.initialize()
     assert multiply_adds(net, (1, 3, 8, 8)) == {"Convolution": 64 * 6 * 27 + 36 * 6 * 9, "FullyConnected": 4 * 216}
+    assert size_of(net, (1, 3, 8, 8)) == Size(64 * 6 * 27 + 36 * 6 * 9 + 4 * 216, 6 * 64 + 6 * 36 + 4,
+                                              6 * 27 + 6 + 6 * 9 + 6 + 4 * 216 + 4)
 
 
 def test_multiply_adds_are_the_papers_227_million():

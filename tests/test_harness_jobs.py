@@ -9,7 +9,7 @@ import pytest
 from helpers import make_index
 
 from experiments import catalogue
-from experiments.harness import claims, code_hash, command, datasets, jobs, records, scheduling
+from experiments.harness import claims, code_hash, command, datasets, estimates, jobs, records, scheduling
 from experiments.harness.claims import Claim, beats
 from experiments.harness.grid import Cell, Measure, Share, Table, Train, View, cross, pairs
 from experiments.harness.jobs import Place, collect, make_job, make_run, unique
@@ -334,7 +334,7 @@ def test_texts():
     assert (number_text(None, 2), number_text(3.14159, 2), number_text(2.27e8, 0)) == ("-", "3.14", "227M")
     assert (ours_text([], 2), ours_text([1.0], 1), ours_text([1.0, 3.0], 1)) == ("-", "1.0", "2.0 ± 1.4")
     assert log_area([[1, 0, 0.1], [2, 0, 0.01]]) == pytest.approx(0.5) and log_area([]) is None
-    assert [scheduling.text_of_seconds(value) for value in (None, 12.4, 100, 7200, 7500)] == [
+    assert [estimates.text_of_seconds(value) for value in (None, 12.4, 100, 7200, 7500)] == [
         "not known", "12 s", "2 min", "2 h 00 min", "2 h 05 min"]
     assert scheduling.slots("cpu:0,2", False) == ["cpu:0", "cpu:2"] and scheduling.slots("gpu:0,1", True) == ["gpu:0,1"]
     assert scheduling.slots("cpu", False) == ["cpu:0"]
@@ -342,16 +342,22 @@ def test_texts():
 
 def test_the_estimate_is_that_of_like_runs(place):
     job = make_job(GV, 0, replace(place, preset="ablate"))
-    assert scheduling.estimate(job, replace(place, preset="ablate"), {}) == pytest.approx(
-        6 + 25 * 1500 / scheduling.SPEED["gv", "ablate"])
-    other = make_job(GV.but(encoder="resnet18v2"), 0, replace(place, preset="ablate"))
-    assert scheduling.estimate(other, replace(place, preset="ablate"), {}) is None
+    assert estimates.seconds(job, replace(place, preset="ablate"), {})[0] == pytest.approx(
+        6 + 25 * 1500 / estimates.SPEED["gv", "ablate"])
+    assert not estimates.seconds(job, replace(place, preset="ablate"), {})[1], "measured"
+    for other, preset in ((GV.but(encoder="resnet18v2"), "ablate"), (GV, "paper")):
+        larger = make_job(other, 1, replace(place, preset=preset))
+        on_cpu, scaled = estimates.seconds(larger, replace(place, preset=preset), {})
+        work = estimates.size(larger).multiply_adds / estimates.size(make_job(GV, 0, replace(place, preset="mini"))).multiply_adds
+        assert scaled and on_cpu == pytest.approx(6 + larger.images * work / estimates.SPEED["gv", "mini"])
+        on_four = estimates.seconds(larger, replace(place, preset=preset), {}, "gpu:0,1,2,3", 4)[0]
+        assert on_four - 6 == pytest.approx((on_cpu - 6) / estimates.GPU_TIMES / 4)
     finish(job, place, {FULL: 0.05}, seconds=90.0)
-    known = scheduling.speeds(records.read_all(place.records))
-    assert scheduling.estimate(make_job(GV.but(theta=1.0), 0, replace(place, preset="ablate")), place, known) == pytest.approx(96)
-    assert scheduling.estimate(make_job(GV, 1, replace(place, preset="paper")), replace(place, preset="paper"), known) is None
+    known = estimates.speeds(records.read_all(place.records))
+    like = make_job(GV.but(theta=1.0), 0, replace(place, preset="ablate"))
+    assert estimates.seconds(like, place, known)[0] == pytest.approx(96)
     leave_weights(job)
-    assert scheduling.estimate(job, place, known) == scheduling.START_SECONDS, "evaluated only"
+    assert estimates.seconds(job, place, known)[0] == estimates.START_SECONDS, "evaluated only"
 
 
 def test_cross_leaves_out_what_is_none():
@@ -389,7 +395,7 @@ def strict(text):
 
 
 def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduling, "SPEED", {("gv", "ablate"): 320})     # 37500 images in two minutes
+    monkeypatch.setattr(estimates, "SPEED", {("gv", "ablate"): 320})     # 37500 images in two minutes
     table = table_of(GV, GV.but(bands=(3, 5)), GV.but(theta=1.0))
     code, out, err = call(table, "--preset", "ablate", "--seeds", "2", "--dry-run", "--devices", "cpu:0,1")
     assert (code, err) == (0, "")
@@ -397,13 +403,16 @@ def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
                                 "     2 min  gv on 300w, theta=1.0, seed 0", "     2 min  gv on 300w, theta=1.0, seed 1",
                                 "0 of 4 recorded; 4 to run, 4 min with 2 side by side",
                                 "gv: 25 epochs of 1500 faces, batch 8, 4700 steps, rate 0.002 cosine; 128 px, landmarks boxes "
-                                "enlarged by 0 %; start scratch"]
+                                "enlarged by 0 %; start scratch; resnet18v2_quarter; about 0.1 GiB a device (ESTIMATED)"]
     code, out, err = call(table, "--preset", "paper", "--dry-run", "--json")
     assert (code, err) == (0, "")
     assert strict(out) == {"runs": [{"run": "gv on 300w, seed 0", "seconds": None},
                                     {"run": "gv on 300w, theta=1.0, seed 0", "seconds": None}],
                            "total": "0 of 2 recorded; 2 to run, 0 s with 1 side by side, without 2 of which nothing like has "
                                     "been measured"}
+    monkeypatch.setattr(estimates, "SPEED", {("gv", "mini"): 100})
+    code, out, err = call(table, "--preset", "paper", "--dry-run", "--devices", "gpu:0,1,2,3", "--together")
+    assert (code, err) == (0, "") and "ESTIMATED from multiply-adds for 2 of them" in out and "GiB a device" in out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -439,10 +448,12 @@ def test_no_run_prints_what_there_is(call, place):
     (["--devices", "cpu:0,0"], '--devices: "cpu:0,0"'),
     (["--devices", "tpu:0"], '--devices: "tpu:0"'),
     (["--devices", "cpu:0,,1"], '--devices: "cpu:0,,1"'),
-    (["--devices", "gpu:99"], '--devices: "gpu:99"'),
+    (["--devices", "gpu:99"], '--devices: "gpu:99"'),       # but not for a plan
 ])
 @pytest.mark.parametrize("how", [[], ["--dry-run"], ["--no-run", "--json"]], ids=str)
 def test_what_cannot_be_is_said_in_one_line(call, tmp_path, arguments, words, how):
+    if arguments[1] == "gpu:99" and how == ["--dry-run"]:
+        how = []
     code, out, err = call(table_of(GV), "--preset", "smoke", *arguments, *how)
     assert (code, out, len(err.splitlines())) == (2, "", 1) and words in err
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from data_prep.synthetic.sets import SETS as LIKES
 from experiments import catalogue, plots
 from experiments.gv_tables import outside, timing
 from experiments.gv_tables.outside import ALL, ENDS, INSIDE, OUTSIDE
-from experiments.harness import claims, datasets, scheduling
+from experiments.harness import claims, datasets, estimates
 from experiments.harness.grid import Train
 from experiments.harness.jobs import METHODS, collect, make_job, make_run
 from experiments.harness.records import pack_errors
@@ -142,7 +142,7 @@ def test_a_dry_run_knows_what_hrnet_costs(tmp_path):
     cells = TABLES["gv-table1"].cells
     for preset, times in (("ablate", 2), ("mini", 5)):       # W32 itself at mini, a small HRNet at ablate
         jobs = [make_job(cells[row, "ion/full"].source, 0, place(tmp_path, preset)) for row in ("GV(ResNet50)", "GV(HRNet)")]
-        ours, hrnet = (scheduling.estimate(job, place(tmp_path, preset), {}) for job in jobs)
+        ours, hrnet = (estimates.seconds(job, place(tmp_path, preset), {})[0] for job in jobs)
         assert times * ours < hrnet < 24 * 3600
 
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from experiments.harness import claims, records, scheduling
+from experiments.harness import claims, estimates, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import RECORDS, Place, collect, records_of, unique
@@ -43,7 +43,7 @@ def place_of(args):
     """The ``Place`` of parsed arguments; InputError for a number of seeds or a folder that cannot be."""
     if args.seeds < 1:
         raise InputError("--seeds", args.seeds, "at least 1")
-    parse_devices(args.devices)
+    parse_devices(args.devices, there=not args.dry_run)     # a plan may be for another machine
     if args.data and not Path(args.data).is_dir():
         raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
     return Place(args.preset, args.data, args.out, args.records or records_of(args.preset, args.out))
@@ -51,15 +51,20 @@ def place_of(args):
 
 def dry_run(jobs, place, devices, together):
     """[(line, seconds or None)] of the jobs that are missing, and the whole time as text."""
-    known = scheduling.speeds(records.read_all(place.records))
-    rows = [(scheduling.describe(job), scheduling.estimate(job, place, known)) for job in jobs if not job.finished()]
+    known = estimates.speeds(records.read_all(place.records))
+    sharing = len(devices.split(",")) if together else 1
+    found = [(scheduling.describe(job), *estimates.seconds(job, place, known, devices, sharing))
+             for job in jobs if not job.finished()]
+    rows, scaled = [(line, seconds) for line, seconds, _ in found], sum(scaled for *_, scaled in found)
     beside = len(scheduling.slots(devices, together))
     total = sum(seconds for _, seconds in rows if seconds is not None) / beside
     unknown = sum(seconds is None for _, seconds in rows)
     text = f"{len(jobs) - len(rows)} of {len(jobs)} recorded"
     if not rows:
         return rows, text
-    text += f"; {len(rows)} to run, {scheduling.text_of_seconds(total)} with {beside} side by side"
+    text += f"; {len(rows)} to run, {estimates.text_of_seconds(total)} with {beside} side by side"
+    if scaled > unknown:
+        text += f", ESTIMATED from multiply-adds for {scaled - unknown} of them"
     return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
 
 
@@ -144,8 +149,9 @@ def run_tables(tables, args):
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
-            print("\n".join([f"{scheduling.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
-            for method, line in dict.fromkeys((job.source.method, scheduling.settings(job)) for job in unique(jobs)
+            print("\n".join([f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
+            sharing = len(args.devices.split(",")) if args.together else 1
+            for method, line in dict.fromkeys((job.source.method, scheduling.settings(job, sharing)) for job in unique(jobs)
                                               if isinstance(job.source, Train) and not job.finished()):
                 print(f"{method}: {line}")
         return

@@ -12,69 +12,18 @@ from queue import Queue
 
 from tqdm import tqdm
 
-from experiments.harness import datasets
-from experiments.harness.grid import At, Measure, Train
-from experiments.harness.jobs import METHODS
+from experiments.harness import datasets, estimates
+from experiments.harness.grid import Measure, Train
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted
-from gv.core.run import get_method
 
 LOG_FILE = "worker.log"
-# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-27, at the preset's
-# size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
-# images/s}
-SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
-         ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
-         ("anchorface", "mini"): 12, ("regression", "mini"): 14,
-         ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6}
-START_SECONDS = 6      # of a worker: imports, and building the net
-MEASURE_SECONDS = 30
-LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
 
 
 def slots(devices, together):
     """["cpu:0", "cpu:1"] of "cpu:0,1": one run a device; together, one slot that holds them all."""
     kind, _, ids = devices.partition(":")
     return [devices] if together else [f"{kind}:{number}" for number in (ids or "0").split(",")]
-
-
-def _like(record):
-    options = {**record["config"]["crop"], **record["config"]["options"]}
-    return record["method"], tuple((name, str(options.get(name))) for name in LIKE)
-
-
-def speeds(found):
-    """{(method, options that speed depends on): images a second} of records."""
-    gathered = {}
-    for record in found:
-        if record.get("kind") == "train" and record["seconds"] > 0:
-            gathered.setdefault(_like(record), []).append(record["images"] / record["seconds"])
-    return {key: sum(values) / len(values) for key, values in gathered.items()}
-
-
-def estimate(job, place, known):
-    """Seconds that a job will take, or None where nothing like it has been measured. known: ``speeds`` of the records."""
-    if isinstance(job.source, Measure):
-        return MEASURE_SECONDS
-    method = get_method(METHODS, job.source.method).name
-    if job.trained():
-        return START_SECONDS     # to be evaluated only
-    rate = known.get(_like({"method": method, "config": job.identity["config"]}))
-    if rate is None:
-        named = dict(job.source.options).get("encoder")
-        named = named.at(place.preset) if isinstance(named, At) else named
-        rate = SPEED.get((method, place.preset, named) if named else (method, place.preset))
-    return START_SECONDS + job.images / rate if rate else (START_SECONDS if place.preset == "smoke" else None)
-
-
-def text_of_seconds(seconds):
-    """"3 min", "2 h 05 min", or "unknown"."""
-    if seconds is None:
-        return "not known"
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def describe(job):
@@ -86,8 +35,9 @@ def describe(job):
     return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f"{curve}, seed {job.seed}"
 
 
-def settings(job):
-    """What a training is run with, in one line: schedule, rate, steps, crop, start; "" of a measurement."""
+def settings(job, devices=1):
+    """What a training is run with, in one line: schedule, rate, steps, crop, start, memory on each of its devices; "" of a
+    measurement."""
     if isinstance(job.source, Measure):
         return ""
     config = job.identity["config"]
@@ -97,7 +47,14 @@ def settings(job):
     faces = job.images // training["epochs"]
     steps = math.ceil(faces / training["batch"]) * training["epochs"]
     return (f"{training['epochs']} epochs of {faces} faces, batch {training['batch']}, {steps} steps, {rate}; {crop['size']} px, "
-            f"{crop['boxes']} boxes enlarged by {100 * crop['enlarge']:g} %; start {training['start']}")
+            f"{crop['boxes']} boxes enlarged by {100 * crop['enlarge']:g} %; start {training['start']}; "
+            f"{options_text(job)}about {estimates.memory(job, devices) / estimates.GIB:.1f} GiB a device (ESTIMATED)")
+
+
+def options_text(job):
+    """The encoder, where the method has a choice."""
+    encoder = job.identity["config"]["options"].get("encoder")
+    return f"{encoder}; " if encoder else ""
 
 
 def _command(job, tables, seeds, place, device, beside):

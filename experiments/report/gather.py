@@ -6,7 +6,7 @@
 import math
 from pathlib import Path
 
-from experiments.harness import claims, datasets, records, scheduling
+from experiments.harness import claims, datasets, estimates, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
 from experiments.harness.results import ours_text, printed_text
@@ -69,7 +69,7 @@ def cost_of(group, results, known, keys=None):
                         need = one.jobs[train, seed]
                         (weights if need.record else missing)[need.key] = need
     weights = {key: job for key, job in weights.items() if key not in missing}
-    times = [scheduling.estimate(job, group.place, known) for job in missing.values()]
+    times = [estimates.seconds(job, group.place, known)[0] for job in missing.values()]
     again = [_whole(job, group.place, known) for job in weights.values()]
     return Cost(len(missing), sum(time or 0 for time in times), sum(time is None for time in times), len(weights),
                 sum(time or 0 for time in again), sorted(absent))
@@ -84,7 +84,7 @@ def _whole(job, place, known):
     """Seconds of a run from the start, whatever is recorded of it; None where nothing like it has been measured."""
     record, job.record = job.record, None
     try:
-        return scheduling.estimate(job, place, known)
+        return estimates.seconds(job, place, known)[0]
     finally:
         job.record = record
 
@@ -96,12 +96,12 @@ def cost_text(cost):
     text = f"{cost.runs} run{'s' if cost.runs > 1 else ''}"
     if cost.unknown == cost.runs:
         return f"{text}, how long is not known: nothing like them has been measured"
-    text += f", about {scheduling.text_of_seconds(cost.seconds)} on one device"
+    text += f", about {estimates.text_of_seconds(cost.seconds)} on one device"
     if cost.unknown:
         text += f" without {cost.unknown} of which nothing like has been measured"
     if cost.weights:
         text += (f"; they read the weights of {cost.weights} finished training{'s' if cost.weights > 1 else ''}, "
-                 f"{scheduling.text_of_seconds(cost.weights_seconds)} more where those are gone")
+                 f"{estimates.text_of_seconds(cost.weights_seconds)} more where those are gone")
     return text
 
 
@@ -119,7 +119,7 @@ def _decides(margin, per_seed):
     else:
         text = f"about {needs} seeds would decide if it stays so"
         if per_seed and needs > margin["seeds"]:
-            text += f" ({needs - margin['seeds']} more: {scheduling.text_of_seconds((needs - margin['seeds']) * per_seed)})"
+            text += f" ({needs - margin['seeds']} more: {estimates.text_of_seconds((needs - margin['seeds']) * per_seed)})"
     if margin.get("needs_published"):
         text += f"; {margin['needs_published']} for a difference as large as the printed one"
     return text
@@ -251,7 +251,7 @@ def gather(tables, place, seeds=None, pictures=False):
     how many, or None for all there are; pictures: whether figures are drawn, and looked for below ``place.out``."""
     found = check(records.read_all(place.records), place.records)
     groups, orphans = find_groups(tables, place, seeds, found)
-    known = scheduling.speeds(found)
+    known = estimates.speeds(found)
     shown = [gather_group(group, known, place.out if pictures else None) for group in groups]
     shown.sort(key=lambda group: not group.ran)       # what has numbers comes first
     parts = []

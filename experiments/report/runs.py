@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from experiments.harness import scheduling
+from experiments.harness import estimates, scheduling
 from experiments.harness.code_hash import ROOT
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import METHODS
@@ -100,7 +100,7 @@ def provenance_of(results):
         machines=told(lambda record: f"{record['machine']['processor']}, {record['machine']['cores']} cores, "
                                      f"{record['machine']['system']}"),
         dates=_span(told(lambda record: record["date"])),
-        time=scheduling.text_of_seconds(sum(record["seconds"] for record in records)), settings=_settings(results))
+        time=estimates.text_of_seconds(sum(record["seconds"] for record in records)), settings=_settings(results))
 
 
 def _span(dates):
@@ -119,7 +119,7 @@ def runs_of(group):
     return [ShownRun(key=job.key, what=scheduling.describe(job), seed=job.seed, date=job.record["date"],
                      commit=job.record["commit"] or "unknown", earlier=job.record["sources"] != job.sources,
                      devices=", ".join(job.record["devices"]), beside=job.record.get("beside", 1), run=job.record["run"],
-                     data=job.record["data"], time=scheduling.text_of_seconds(job.record["seconds"]),
+                     data=job.record["data"], time=estimates.text_of_seconds(job.record["seconds"]),
                      faces=job.record.get("train_faces"), measures=isinstance(job.source, Measure)) for job in jobs]
 
 

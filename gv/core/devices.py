@@ -5,8 +5,8 @@ import mxnet as mx
 from gv.core.errors import InputError
 
 
-def parse_devices(text):
-    """A list of MXNet contexts; InputError for a bad name, or a GPU that is not there."""
+def parse_devices(text, there=True):
+    """A list of MXNet contexts; InputError for a bad name, or a GPU that is not there. there: whether they have to be."""
     kind, _, ids = text.partition(":")
     try:
         numbers = [int(part) for part in (ids or "0").split(",")]
@@ -14,7 +14,7 @@ def parse_devices(text):
         numbers = []
     if kind not in ("cpu", "gpu") or not numbers or min(numbers) < 0 or len(set(numbers)) != len(numbers):
         raise InputError("--devices", f'"{text}"', "cpu:0, cpu:0,1 or gpu:0,1,...")
-    if kind == "gpu" and max(numbers) >= mx.context.num_gpus():
+    if there and kind == "gpu" and max(numbers) >= mx.context.num_gpus():
         raise InputError("--devices", f'"{text}" with {mx.context.num_gpus()} GPUs seen', "GPUs that are there",
                          "use cpu:0, or install an MXNet build for your CUDA")
     return [mx.Context(kind, number) for number in numbers]

@@ -27,6 +27,10 @@ class Method(ABC):
         """What is learnt from the training shapes before training: {name: array}. points: (N, L, 2) in crop pixels."""
         return {}
 
+    def blank(self, landmarks):
+        """What ``fit`` gives with every number nought: enough to build a net whose size alone matters."""
+        return {}
+
     @classmethod
     def crop_defaults(cls, source):
         """{option of ``Crop``: value} on a data set (an index's ``source``), below what the preset and the user say."""
