@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import make_index
 
 from experiments import plots
 from experiments.gv_tables import labels
+from experiments.studies import rates
 from gv.core.errors import InputError
 
 
@@ -23,6 +25,26 @@ def test_share_of_foreground_is_that_of_a_disc_and_of_two_bars():
     assert table[labels.VECTOR]["foreground"] == pytest.approx(11 / 64)
     assert table[labels.VECTOR]["numbers"] == 2 * 2 * 64 and table[labels.HEATMAP]["numbers"] == 2 * 64 * 64
     assert all(row["ms"] > 0 for row in table.values())
+
+
+def test_rates_are_compared_on_training_faces_kept_aside(tmp_path, capsys):
+    index = make_index(tmp_path / "index", 40, 4)
+    ours, kept = rates.halves(list(range(40)))
+    assert kept == [0, 10, 20, 30] and sorted(ours + kept) == list(range(40))
+    command = ["--data", str(index.folder), "--out", str(tmp_path / "out"), "--methods", "gv,regression", "--rates", "1e-3,2e-3",
+               "--preset", "smoke", "--set", "epochs=1"]
+    rates.main([*command, "--part", "0/2"])
+    half = capsys.readouterr().out.splitlines()
+    assert half[0].startswith("NME, %, on 4 training faces kept aside") and half[2] == "| method | 0.001 | 0.002 |"
+    assert half[4].endswith("| – |") and half[5].endswith("| – |")
+    rates.main([*command, "--part", "1/2"])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json")}
+    rates.main(command)
+    assert "–" not in capsys.readouterr().out.splitlines()[-1]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json")} == before and len(before) > 4
+    for wrong in (["--part", "2/2"], ["--rates", "x"], ["--methods", "best"], ["--seeds", "0"]):
+        with pytest.raises(InputError):
+            rates.main([*command, *wrong])
 
 
 def _csv(path, columns):
