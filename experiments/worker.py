@@ -33,7 +33,7 @@ def run_train(job, place, devices, beside):
     from experiments.harness.jobs import METHODS, make_run, write_files
     dataset = place.dataset(job.source.data)
     write_files(job.source, place.out)
-    run = make_run(job.source, place.preset, job.seed, dataset.landmarks, place.out)
+    run = make_run(job.source, place.preset, job.seed, dataset.landmarks, place.out, place.start)
     views = job.missing() if job.trained() else sorted(job.views, key=lambda view: view.name())
     sidecar, log, results = running.train_job(METHODS, run, job.folder, dataset.folder, views, devices)
     curve = [[float(row["epoch"]), float(row["seconds"]), float(row[f"nme_{dataset.normaliser}"])]
@@ -85,6 +85,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", required=True, type=int)
     parser.add_argument("--beside", type=int, default=1)
     parser.add_argument("--data")
+    parser.add_argument("--start", default="scratch")
     parser.add_argument("--parent", type=int)
     args = parser.parse_args(arguments)
     if args.parent:
@@ -93,7 +94,7 @@ def main(arguments=None):
     from experiments.harness.grid import Train
     from experiments.harness.jobs import Place, collect
     from gv.core.errors import InputError
-    place = Place(args.preset, args.data, args.out, args.records)
+    place = Place(args.preset, args.data, args.out, args.records, args.start)
     tables = [catalogue.get_table(name) for name in args.table.split(",")]
 
     def find():

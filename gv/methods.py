@@ -7,7 +7,7 @@ from gv.core.errors import InputError
 from gv.core.method import Method, peak_scores
 from gv.loss import HeatmapLoss, VectorLoss
 from gv.net import LINEAR, HeatmapNet, VectorNet, native_side
-from gv.presets import HEATMAP_PRESETS, VECTOR_PRESETS
+from gv.presets import HEATMAP_PRESETS, PRETRAINED, VECTOR_PRESETS
 
 ENLARGE = {"cofw": 0.1, "wflw": 0.25}     # Section 4.3: share added to the squared box; 300W, JD and others: none
 
@@ -55,6 +55,8 @@ def default_tau(theta):
 
 class MapMethod(Method):
     """What vectors and heatmaps share: crops of the landmarks' rectangle, and a decoder's map."""
+
+    PRETRAINED = PRETRAINED
 
     def __init__(self, options, size):
         """``side`` is resolved: the cells of the encoder's finest map, unless it is given."""

@@ -157,7 +157,7 @@ def test_the_paper_preset_is_the_papers(method):
     run = plan(METHODS, method, "paper", {}, 68)
     assert (run.crop.size, run.crop.enlarge, run.method.options.side, run.method.options.encoder) == (256, 0, 64, "resnet50v2")
     assert (run.method.options.sigma, run.method.options.width, run.method.options.decoder) == (2, 256, "fpn")
-    assert (run.training.epochs, run.training.batch, run.training.lr, run.training.lr_epochs) == (60, 64, 1e-4, (30, 50))
+    assert (run.training.epochs, run.training.batch, run.training.lr, run.training.lr_epochs) == (60, 16, 1e-3, (30, 50))
     assert run.augment == Augment()
     if method == "gv":
         o = run.method.options

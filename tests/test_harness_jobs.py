@@ -360,6 +360,15 @@ def test_the_estimate_is_that_of_like_runs(place):
     assert estimates.seconds(job, place, known)[0] == estimates.START_SECONDS, "evaluated only"
 
 
+def test_a_start_is_for_methods_with_published_weights(place):
+    begun = replace(place, preset="paper", start="imagenet")
+    ours, theirs = make_job(GV, 0, begun), make_job(GV, 0, replace(place, preset="paper"))
+    assert ours.identity["config"]["training"]["start"] == "imagenet" and ours.key != theirs.key
+    regression = Train("regression", "300w")
+    assert make_job(regression, 0, begun).key == make_job(regression, 0, replace(place, preset="paper")).key
+    assert "--start" in scheduling._command(ours, [], [0], begun, "cpu:0", 1)
+
+
 def test_cross_leaves_out_what_is_none():
     made = cross("ab", "xy", lambda row, column: None if (row, column) == ("b", "x") else row + column)
     assert made == {("a", "x"): "ax", ("a", "y"): "ay", ("b", "y"): "by"} and list(made) == [("a", "x"), ("a", "y"), ("b", "y")]

@@ -115,7 +115,7 @@ STEPS = 7      # an epoch
 
 @pytest.mark.parametrize("method, total, rates", [
     *((name, 50, [(0, 1e-3), (20, 1e-4), (30, 1e-5), (40, 1e-6)]) for name in ANCHORFACE),       # stated
-    *((name, 60, [(0, 1e-4), (30, 1e-5), (50, 1e-6)]) for name in GAUSSIAN_VECTOR)])             # ASSUMED: docs/readings.md
+    *((name, 60, [(0, 1e-3), (30, 1e-4), (50, 1e-5)]) for name in GAUSSIAN_VECTOR)])             # ASSUMED: docs/readings.md
 def test_the_rate_of_every_step(method, total, rates):
     """The rate that the loop asks for, step by step: "divided by ten at 20-th, 30-th, 40-th epoch" of 50, from 1e-3."""
     training = paper(method).training
@@ -130,3 +130,12 @@ def test_adam_with_the_stated_weight_decay(method, decay):
     net.initialize()
     optimiser = Optimiser(net, [mx.cpu()], paper(method).training.wd).trainer._optimizer
     assert isinstance(optimiser, mx.optimizer.Adam) and optimiser.wd == decay
+
+
+@pytest.mark.parametrize("method", GAUSSIAN_VECTOR)
+def test_published_weights_are_trained_on_at_the_rate_that_such_a_start_wants(method):
+    """ASSUMED: docs/readings.md. At other presets, and for a rate that is given, nothing changes."""
+    begun = plan(METHODS, method, "paper", {"start": "imagenet"}, 68)
+    assert (begun.training.lr, begun.training.batch, begun.training.epochs) == (1e-4, 16, 60)
+    assert plan(METHODS, method, "paper", {"start": "imagenet", "lr": "3e-4"}, 68).training.lr == 3e-4
+    assert plan(METHODS, method, "mini", {"start": "imagenet"}, 68).training.lr == 2e-3

@@ -11,7 +11,7 @@ from pathlib import Path
 from experiments.harness import claims, estimates, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
-from experiments.harness.jobs import RECORDS, Place, collect, records_of, unique
+from experiments.harness.jobs import RECORDS, STARTS, Place, collect, records_of, unique
 from experiments.harness.results import Results, margin_text, table_text
 from gv.core.config import PRESETS
 from gv.core.devices import parse_devices
@@ -28,6 +28,9 @@ def parser(program, text):
                          help="folder of prepared indexes, one a set: 300w, wflw, ... (default: $DATA, else drawn faces)")
     options.add_argument("--devices", default="cpu:0",
                          help="cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (default %(default)s)")
+    options.add_argument("--start", choices=STARTS, default=STARTS[0],
+                         help="imagenet: encoders that the model zoos have weights of begin from those, which are downloaded or "
+                              "lie in $MXNET_HOME/models (default %(default)s)")
     options.add_argument("--together", action="store_true", help="one run at a time over all devices")
     options.add_argument("--seeds", type=int, default=1, help="runs of every row, with seeds 0, 1, ... (default %(default)s)")
     options.add_argument("--out", default="runs", help="folder of runs (default %(default)s)")
@@ -46,7 +49,7 @@ def place_of(args):
     parse_devices(args.devices, there=not args.dry_run)     # a plan may be for another machine
     if args.data and not Path(args.data).is_dir():
         raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
-    return Place(args.preset, args.data, args.out, args.records or records_of(args.preset, args.out))
+    return Place(args.preset, args.data, args.out, args.records or records_of(args.preset, args.out), args.start)
 
 
 def dry_run(jobs, place, devices, together):

@@ -10,7 +10,7 @@ from gv.core import checkpoint
 from gv.core.data import Crop
 from gv.core.errors import InputError
 from gv.core.files import write_text
-from gv.core.run import get_method, plan
+from gv.core.run import SCRATCH, get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
 
 METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
@@ -22,6 +22,7 @@ ALWAYS = {"detector_faces": 0}    # boxes come from the index: no cascade is fit
 
 
 RECORDS, SMOKE = "docs/results/records", "smoke"
+STARTS = (SCRATCH, "imagenet")
 
 
 def records_of(preset, out):
@@ -31,12 +32,16 @@ def records_of(preset, out):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an experiment runs: the preset, the user's indexes (None: drawn faces), the folders of runs and of records."""
+    """Where an experiment runs: the preset, the user's indexes (None: drawn faces), the folders of runs and of records.
+
+    start: what the trainings of methods with published weights begin from, "scratch" or "imagenet"; the others from scratch.
+    """
 
     preset: str
     data: str = None
     out: str = "runs"
     records: str = RECORDS
+    start: str = SCRATCH
 
     def dataset(self, name):
         """The ``datasets.DataSet`` of a name."""
@@ -98,9 +103,11 @@ def write_files(train, out):
             write_text(_file(value, out), value.text())
 
 
-def settings_of(train, preset, seed, out="runs"):
-    """{option: value} of a training on top of its preset. out: below which the files lie that options name."""
+def settings_of(train, preset, seed, out="runs", start=SCRATCH):
+    """{option: value} of a training on top of its preset. out: below which the files lie that options name; start: a Place's."""
     options = dict(ALWAYS)
+    if start != SCRATCH and get_method(METHODS, train.method).PRETRAINED:
+        options["start"] = start
     if train.curve:
         options["curve_split"] = train.curve
     given = {name: value.at(preset) if isinstance(value, At) else value for name, value in train.options}
@@ -111,16 +118,16 @@ def settings_of(train, preset, seed, out="runs"):
     return {**options, "seed": seed}
 
 
-def make_run(train, preset, seed, landmarks, out="runs"):
+def make_run(train, preset, seed, landmarks, out="runs", start=SCRATCH):
     """The ``gv.core.run.Run`` of a training."""
-    return plan(METHODS, train.method, preset, settings_of(train, preset, seed, out), landmarks, train.data)
+    return plan(METHODS, train.method, preset, settings_of(train, preset, seed, out, start), landmarks, train.data)
 
 
 def make_job(source, seed, place, any_sources=False):
     """The ``Job`` of a Train or a Measure, with what its record holds."""
     if isinstance(source, Train):
         dataset = place.dataset(source.data)
-        run = make_run(source, place.preset, seed, dataset.landmarks, place.out)
+        run = make_run(source, place.preset, seed, dataset.landmarks, place.out, place.start)
         identity = {"kind": "train", "data": dataset.identity, "provenance": dataset.provenance,
                     "config": _plain(run.config(), source)}
         trained_by = code_hash.digest((*TRAINING_CODE, type(run.method).__module__))

@@ -61,7 +61,7 @@ def _command(job, tables, seeds, place, device, beside):
     command = [sys.executable, "-m", "experiments.worker", "--table", ",".join(table.key for table in tables),
                "--key", job.key, "--preset", place.preset, "--out", place.out, "--records", place.records, "--devices", device,
                "--seeds", str(max(seeds) + 1), "--beside", str(beside), "--parent", str(os.getpid())]
-    return command + (["--data", place.data] if place.data else [])
+    return command + (["--data", place.data] if place.data else []) + ["--start", place.start]
 
 
 def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=False):

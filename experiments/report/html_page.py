@@ -16,7 +16,7 @@ from pathlib import Path
 from experiments import catalogue
 from experiments.harness import claims
 from experiments.harness.code_hash import ROOT
-from experiments.harness.jobs import RECORDS, Place, records_of
+from experiments.harness.jobs import RECORDS, STARTS, Place, records_of
 from experiments.report import markdown_page
 from experiments.report.gather import gather
 from experiments.report.tables import folder_of
@@ -100,6 +100,7 @@ def parse(arguments=None):
                          help="folder of prepared indexes: official data comes first (default: $DATA, else drawn faces)")
     options.add_argument("--out", default="runs", help="folder of runs; the page is OUT/report/index.html (default %(default)s)")
     options.add_argument("--records", help=f"folder of records (default {RECORDS}; at smoke, OUT/smoke/records)")
+    options.add_argument("--start", choices=STARTS, default=STARTS[0], help="show the runs that began so (default %(default)s)")
     options.add_argument("--markdown", metavar="FILE", help="write the results as Markdown too")
     options.add_argument("--readme", metavar="FILE", help="put the claims at a glance into this page, between its marks")
     args = options.parse_args(arguments)
@@ -122,7 +123,7 @@ def command_of(args):
 def main(arguments=None):
     """Write the page, and the Markdown where it is asked for."""
     args = parse(arguments)
-    place = Place(args.preset, args.data, args.out, args.records)
+    place = Place(args.preset, args.data, args.out, args.records, args.start)
     report = gather(list(catalogue.TABLES.values()), place, args.seeds, pictures=True)
     print(write_page(report, place, command_of(args), Path(args.out, "report")))
     if args.markdown:

@@ -10,13 +10,16 @@ class Method(ABC):
 
     name: as in ``--method``. Options: frozen dataclass of what is fixed at training. Decoding: frozen dataclass of how
     outputs are turned into points, free to vary on the same weights. PRESETS: {name: {option: value}}, flat names of
-    Options, Crop, Augment and Training. beyond_box: whether ``Decoding`` can place landmarks outside the crop (Eq. 7).
+    Options, Crop, Augment and Training. PRETRAINED: the same of what differs where training does not start from scratch; a
+    preset that is not named there differs in nothing. beyond_box: whether ``Decoding`` can place landmarks outside the crop
+    (Eq. 7).
     """
 
     name = ""
     Options = None
     Decoding = None
     PRESETS = {}
+    PRETRAINED = {}
     beyond_box = False
 
     def __init__(self, options, size):

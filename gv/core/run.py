@@ -14,7 +14,7 @@ from gv.core.errors import InputError, one_of
 from gv.core.faces import NOT_JSON
 from gv.core.transforms import Augment
 
-CONFIG_FILE = "config.json"
+CONFIG_FILE, SCRATCH = "config.json", "scratch"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ def plan(methods, name, preset, settings, landmarks, source=""):
     method = get_method(methods, name)
     one_of("--preset", preset, method.PRESETS)
     kinds = {"options": method.Options, "crop": Crop, "augment": Augment, "training": Training}
-    parts = fill_parts(kinds, {**method.crop_defaults(source), **method.PRESETS[preset], **settings})
+    begun = method.PRETRAINED.get(preset, {}) if settings.get("start", SCRATCH) != SCRATCH else {}
+    parts = fill_parts(kinds, {**method.crop_defaults(source), **method.PRESETS[preset], **begun, **settings})
     crop = parts["crop"]
     return Run(method(parts["options"], crop.size), landmarks, crop, parts["augment"], parts["training"], preset)
 
