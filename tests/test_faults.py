@@ -384,7 +384,8 @@ def test_a_disk_that_is_full_in_the_harness_names_the_run_and_the_file(tmp_path,
 def test_an_ended_harness_says_what_is_kept_in_one_line(tmp_path, number, code, words):
     """The worker saves the step it is in, and no process is left."""
     environment = {**child_environment(), "DATA": ""}
-    process = subprocess.Popen(catalogue(tmp_path), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(catalogue(tmp_path), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     deadline = time.monotonic() + 150
     while not list(tmp_path.glob("trainings/*/worker.log")) and time.monotonic() < deadline:
         time.sleep(0.05)
