@@ -42,6 +42,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       8 min     103 min        45 h
 #  gv-fig6                     30 s      43 min  9 h 39 min       307 h
+#  gv-first-weights            42 s      76 min 23 h 29 min       735 h
 #  gv-occlusion                24 s      32 min  6 h 27 min       128 h
 #  anchorface-table2            6 s       9 min  5 h 42 min        24 h
 #  anchorface-table3            6 s       9 min  5 h 42 min  3 h 46 min
@@ -60,7 +61,8 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
 #  anchorface-fig7             36 s      10 min  5 h 42 min        24 h
-TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels gv-occlusion \
+TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels \
+    gv-first-weights gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
     anchorface-300w

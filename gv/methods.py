@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import mxnet as mx
+
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.errors import InputError
 from gv.core.method import Method, peak_scores
@@ -156,6 +158,21 @@ class HeatmapAWing(Heatmap):
     """The same under AWing's weight map, 1.0 on hard pixels and 0.1 on easy ones (Fig. 6)."""
 
     name, weighted = "heatmap-awing", True
+
+
+class HeatmapXavier(Heatmap):
+    """The heatmap method with a head drawn as every other layer is, by Xavier: a baseline that hardly learns, kept to show why.
+
+    Its first loss is some thousand times that of predicting nothing, and Adam's second moment remembers. No method of ``gv``'s
+    commands; ``experiments.gv_tables.first_weights`` trains it.
+    """
+
+    name = "heatmap-xavier"
+
+    def net(self, landmarks, fitted):
+        net = super().net(landmarks, fitted)
+        net.decoder.head.weight.init = mx.init.Xavier()
+        return net
 
 
 METHODS = {method.name: method for method in (GaussianVector, Heatmap, HeatmapAWing)}

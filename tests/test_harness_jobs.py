@@ -13,7 +13,7 @@ from experiments.harness import claims, code_hash, command, datasets, estimates,
 from experiments.harness.claims import Claim, beats
 from experiments.harness.grid import Cell, Measure, Share, Table, Train, View, cross, pairs
 from experiments.harness.jobs import Place, collect, make_job, make_run, unique
-from experiments.harness.results import Results, log_area, margin_text, number_text, ours_text, table_text
+from experiments.harness.results import Results, error_at, log_area, margin_text, number_text, ours_text, table_text
 from gv.core.errors import InputError
 from gv.methods import GaussianVector
 
@@ -334,6 +334,8 @@ def test_texts():
     assert (number_text(None, 2), number_text(3.14159, 2), number_text(2.27e8, 0)) == ("-", "3.14", "227M")
     assert (ours_text([], 2), ours_text([1.0], 1), ours_text([1.0, 3.0], 1)) == ("-", "1.0", "2.0 ± 1.4")
     assert log_area([[1, 0, 0.1], [2, 0, 0.01]]) == pytest.approx(0.5) and log_area([]) is None
+    curve = [[epoch, 0, epoch / 100] for epoch in range(1, 26)]
+    assert [error_at(curve, share) for share in (0, 0.2, 0.5, 1)] == [0.01, 0.05, 0.12, 0.25] and error_at([], 1) is None
     assert [estimates.text_of_seconds(value) for value in (None, 12.4, 100, 7200, 7500)] == [
         "not known", "12 s", "2 min", "2 h 00 min", "2 h 05 min"]
     assert scheduling.slots("cpu:0,2", False) == ["cpu:0", "cpu:2"] and scheduling.slots("gpu:0,1", True) == ["gpu:0,1"]

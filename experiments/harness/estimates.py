@@ -15,13 +15,14 @@ from gv.core.run import get_method, plan
 # images/s}
 SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
          ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
-         ("anchorface", "mini"): 12, ("regression", "mini"): 14,
+         ("heatmap-xavier", "ablate"): 70, ("heatmap-xavier", "mini"): 33, ("anchorface", "mini"): 12, ("regression", "mini"): 14,
          ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6}
 SCALED_FROM = "mini"      # whose measured speed stands for other sizes, in proportion to the multiply-adds
 GPU_TIMES = 80            # ASSUMED: a TITAN X at a third of its peak does so many times a core's multiply-adds
 START_SECONDS = 6         # of a worker: imports, and building the net
 MEASURE_SECONDS = 30
-LIKE = ("size", "encoder", "decoder", "width", "grid", "rolls", "conv5")   # options that a training's speed depends on most
+# options that a training's speed depends on most
+LIKE = ("size", "encoder", "stem_stride", "decoder", "width", "grid", "rolls", "conv5")
 FLOAT_BYTES, GIB = 4, 2 ** 30
 COPIES = 4                # of a weight: itself, its gradient, Adam's two moments
 
@@ -88,7 +89,7 @@ def seconds(job, place, known, device="cpu:0", sharing=1):
     if job.trained():
         return START_SECONDS, False     # to be evaluated only
     rate = known.get(_like(method, job.identity["config"], device))
-    if rate is None and device.startswith("cpu"):
+    if rate is None and device.startswith("cpu") and "stem_stride" not in dict(job.source.options):
         named = dict(job.source.options).get("encoder")
         named = named.at(place.preset) if isinstance(named, At) else named
         rate = SPEED.get((method, place.preset, named) if named else (method, place.preset))

@@ -12,8 +12,9 @@ from gv.core.errors import InputError
 from gv.core.files import write_text
 from gv.core.run import SCRATCH, get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
+from gv.methods import HeatmapXavier
 
-METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE}
+METHODS = {**GAUSSIAN_VECTOR, **ANCHORFACE, HeatmapXavier.name: HeatmapXavier}
 # What every training runs, with the method's own module: weights are kept under the hash of this code.
 TRAINING_CODE = ("gv.core.train",)
 # What turns weights into a record, besides: where only this has changed, a run is evaluated again, not trained.

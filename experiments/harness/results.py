@@ -34,6 +34,8 @@ class Results:
             return record["metrics"].get(cell.metric)
         if cell.metric == LOG_AREA:
             return log_area(record["curve"])
+        if cell.metric.startswith(CURVE_AT):
+            return error_at(record["curve"], float(cell.metric[len(CURVE_AT):]))
         view = record["views"].get(cell.view.name())
         return view["metrics"].get(cell.metric) if view else None
 
@@ -126,7 +128,13 @@ def waits(cell, job):
     return not job.finished() if isinstance(cell.source, Measure) else cell.view in job.missing()
 
 
+CURVE_AT = "curve_at_"  # of a convergence curve: the error when the share of the epochs that the number after it says is done
 LOG_AREA = "log_area"   # of a convergence curve: the mean over epochs of log10 of the error in percent, as Fig. 6 draws it
+
+
+def error_at(curve, share):
+    """The error, a fraction, of a curve [[epoch, seconds, error], ...] after a share of its epochs; None without it."""
+    return curve[max(0, round(share * len(curve)) - 1)][2] if curve else None
 
 
 def log_area(curve):
