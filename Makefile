@@ -1,9 +1,9 @@
 # `make` lists the targets. Every variable below can be given on the command line: make test VENV=/tmp/env PYTHON=python3.10
 #
-#   PYTHON     the Python to make the environment with   (found by itself: python3.11, python3.10, ...)
+#   PYTHON     which Python makes the environment        (found: python3.11, python3.10, ...)
 #   VENV       folder of the environment                 (.venv)
 #   EXTRAS     extras of setup.py to install             (test,onnx)
-#   ARGS       more for pytest or ruff                   (none), e.g. ARGS="-k codec -x"
+#   ARGS       further options for the command behind a target   (none), e.g. ARGS="-k codec -x", ARGS=--dry-run
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
 #              them, else on drawn faces
@@ -11,7 +11,7 @@
 #   PRESET     size of the tables' runs: smoke, ablate, mini, paper   (ablate)
 #   SEEDS      runs of every row of a table, with seeds 0, 1, ...     (1)
 #   DEVICES    cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (cpu:0)
-#   START      scratch, or imagenet: what encoders begin from that the model zoos have weights of (scratch)
+#   START      first weights of the encoder: scratch, or imagenet where a model zoo has them   (scratch)
 
 PYTHON ?=
 VENV ?= .venv
@@ -141,3 +141,6 @@ $(TABLES) $(FIGURES): setup
 clean: ## remove caches and builds; keeps the environment, data and runs
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -path "./$(VENV)" -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+.DEFAULT:
+	@echo "make: no target $@; 'make help' lists them" >&2; exit 2

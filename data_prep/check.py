@@ -4,7 +4,6 @@
 every check passes, else 2. Known duplicates of a data set (``duplicates`` in the index) are told and do not fail.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -290,7 +289,7 @@ def find_indexes(data):
 
 def main(arguments=None):
     """Check, write the page where asked for, print the report; InputError where a check failed."""
-    options = argparse.ArgumentParser(prog="python -m data_prep.check", description="Proves an index, or says what is wrong.")
+    options = exits.Parser(prog="python -m data_prep.check", description="Proves an index, or says what is wrong.")
     options.add_argument("--data", required=True, help="an index, or a folder of indexes")
     options.add_argument("--page", metavar="FILE.html", help="write a page of drawn faces: some of every split, every offender")
     options.add_argument("--json", action="store_true", help="print the report as JSON, and nothing else, on stdout")

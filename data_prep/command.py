@@ -1,18 +1,18 @@
 """What the data sets' commands share: their options, the paths of pictures, and the exit code of bad input."""
 
-import argparse
 import json
 import os
 from pathlib import Path
 
 from data_prep import pack
 from gv.core.errors import InputError
+from gv.core.exits import Parser
 from gv.core.faces import write_index
 
 
 def parser(module, description, example_root):
     """An ArgumentParser with ``--root --out --pack --check-only --json``; ``module`` is what stands after ``python -m``."""
-    options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    options = Parser(prog=f"python -m {module}", description=description)
     options.add_argument("--root", required=True, help=f"the data set as it unpacks, e.g. {example_root}")
     options.add_argument("--out", help="the index folder to write (not needed with --check-only)")
     options.add_argument("--pack", nargs="?", type=int, const=pack.DEFAULT_SIDE, metavar="SIDE",

@@ -7,7 +7,6 @@ Draws a set of faces like 300-W, trains Gaussian Vector on it, evaluates and sho
 called again.
 """
 
-import argparse
 import base64
 import csv
 import io
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from gv.core.errors import InputError
+from gv.core.exits import Parser
 from gv.core.exits import run as run_command
 
 SEED = 7
@@ -143,7 +143,7 @@ def _vector_figure(net, run, dataset, row):
     return _png(figure)
 
 
-def write_report(out, started):
+def write_report(out, started, aims=True):
     """The page, from the finished run: every figure on it comes from files of this demo."""
     import mxnet as mx
     from jinja2 import Environment, PackageLoader
@@ -182,7 +182,7 @@ def write_report(out, started):
     falling = np.array([float(row[f"nme_{index.normaliser}"]) for row in log])
     curve = plots.curve_figure([("common split", minutes, falling)], "ION")
     page = Environment(loader=PackageLoader("experiments"), autoescape=True).get_template("demo.html").render(
-        rows=rows, target=100 * TARGET, provenance=index.provenance_line(), sidecar=sidecar, config=run.config(),
+        rows=rows, target=100 * TARGET, aims=aims, provenance=index.provenance_line(), sidecar=sidecar, config=run.config(),
         ced=_png(plots.ced_figure(plotted, "ION")), curve=_png(curve), faces=_drawn_faces(common, points, ours), run=out / "gv",
         vectors=_vector_figure(net, run, common, int(np.argsort(ours)[len(ours) // 2])), landmark=LANDMARK_NAME,
         splits={name: len(data) for name, data in sets.items()}, bands=run.method.options.bands,
@@ -200,7 +200,7 @@ def write_report(out, started):
 
 def main(argv=None):
     """Make faces, train, evaluate, report."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.demo", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m experiments.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="runs/demo", help="folder for all of it (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="two minutes instead of ten: fewer faces and a narrower net")
     parser.add_argument("--faces", type=int, help=f"faces to draw (default {FACES}; quick: {QUICK_FACES})")
@@ -223,7 +223,7 @@ def main(argv=None):
     for split in ("common", "challenge"):
         _gv("eval", "--run", out / "gv", "--data", out / "faces", "--split", split, "--decode", "beyond_box:beyond_box=true")
     _say("4/4  drawing")
-    write_report(out, started)
+    write_report(out, started, aims=not arguments.quick)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 ``--set curve_split=...``.
 """
 
-import argparse
 import csv
 import os
 import sys
@@ -15,7 +14,7 @@ import sys
 import numpy as np
 
 from gv.core.errors import InputError
-from gv.core.exits import run
+from gv.core.exits import Parser, run
 from gv.core.files import write_figure
 
 COLOURS = ("#1f5fa8", "#c8501e", "#2f8f4e", "#8a3f9e", "#b08a00", "#5a5a5a")   # told apart in print and by most eyes
@@ -160,7 +159,7 @@ def draw_curves(results, curves, across, path):
 
 def main(argv=None):
     """Draw one plot."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.plots", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m experiments.plots", description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=("ced", "curve"))
     parser.add_argument("sources", nargs="+", metavar="NAME=FILE[:COLUMN]")
     parser.add_argument("--normaliser", default="ion", help="for the axis and the log's column (default %(default)s)")

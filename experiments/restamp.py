@@ -10,7 +10,6 @@ names, today's hash is written into the record, with both commits. Where anythin
 There is no way around the proof. A measured time is never equal twice: such a measurement is run again instead.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -30,6 +29,7 @@ from experiments.harness.code_hash import ROOT
 from experiments.harness.jobs import RECORDS, SMOKE, Job, Place, make_job
 from experiments.report.by_preset import find_groups
 from gv.core.errors import InputError
+from gv.core.exits import AsWritten, Parser
 from gv.core.exits import run as run_main
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -241,8 +241,8 @@ def checked_out(commit, root):
 
 def main(arguments=None):
     """Prove and restamp; InputError that counts the refused, after all others are written."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.restamp", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="python -m experiments.restamp", description=__doc__,
+                                     formatter_class=AsWritten)
     parser.add_argument("--records", default=RECORDS, help="folder of records (default %(default)s)")
     parser.add_argument("--out", default="runs/restamp", help="folder of the smoke runs, one per commit (default %(default)s)")
     parser.add_argument("--devices", default="cpu:0", help="as of a table's command (default %(default)s)")

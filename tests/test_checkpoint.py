@@ -89,7 +89,11 @@ def test_a_missing_file_is_named(run):
 def test_no_checkpoint(tmp_path):
     with pytest.raises(InputError) as error:
         checkpoint.read_sidecar(tmp_path)
-    one_line(error, str(tmp_path / "checkpoint/sidecar.json"), "no checkpoint here")
+    one_line(error, str(tmp_path), "no trained run here", "check the path")
+    checkpoint.save(tmp_path / "below", {"step": 1}, {"a": mx.nd.zeros(2)})
+    with pytest.raises(InputError) as error:
+        checkpoint.read_sidecar(tmp_path)
+    one_line(error, f"did you mean {tmp_path / 'below'}?")
 
 
 @pytest.mark.parametrize("text", [

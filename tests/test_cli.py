@@ -451,7 +451,7 @@ def damage(run, what):
     path = run / "checkpoint/sidecar.json"
     if what == "no checkpoint":
         shutil.rmtree(run / "checkpoint")
-        return [path, "no checkpoint here"]
+        return [run, "no trained run here"]
     if what == "no run":
         shutil.rmtree(run)
         return [run, "no such run"]

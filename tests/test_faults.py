@@ -393,7 +393,8 @@ def test_an_ended_harness_says_what_is_kept_in_one_line(tmp_path, number, code, 
     stdout, stderr = (text.decode() for text in process.communicate(timeout=100))
     last = stderr.replace("\r", "\n").strip().splitlines()[-1]
     assert process.returncode == code and "Traceback" not in stderr, stderr
-    assert f"{words}; 0 of 1 runs were finished and are kept, 1 were under way and have saved what they had" in last
+    assert f"{words}; 0 of 1 runs were finished and are kept, 1 under way saved what there was" in last
+    assert "stopping: 1 run under way will save what there is" in stderr
     assert "Traceback" not in next(tmp_path.glob("trainings/*/worker.log")).read_text()
 
 

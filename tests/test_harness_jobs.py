@@ -431,7 +431,7 @@ def test_a_dry_run_of_what_is_recorded_says_so(call, place):
     job = make_job(GV, 0, place)
     finish(job, place, {FULL: 0.05})
     code, out, err = call(table_of(GV), "--preset", "smoke", "--out", place.out, "--records", place.records, "--dry-run")
-    assert (code, err, out) == (0, "", "1 of 1 recorded\n")
+    assert (code, err, out) == (0, "", "1 of 1 recorded; nothing to run\n")
 
 
 def test_no_run_prints_what_there_is(call, place):

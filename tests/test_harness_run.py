@@ -189,7 +189,7 @@ def test_the_second_call_runs_nothing_and_says_the_same(trained):
     before, table = trained.state(), table_of("t", plain=(GV, FULL))
     first = trained(table, runs=0)
     assert trained(table, runs=0) == first and trained.state() == before
-    assert "| plain | " in first and trained(table, "--dry-run", runs=0) == "1 of 1 recorded\n"
+    assert "| plain | " in first and trained(table, "--dry-run", runs=0) == "1 of 1 recorded; nothing to run\n"
 
 
 def test_a_new_view_reads_the_weights_that_are_there(trained):

@@ -1,6 +1,5 @@
 """``python -m data_prep.synthetic``: an embedded set in the shape of one of the papers' data sets, or a contact sheet of one."""
 
-import argparse
 import json
 import sys
 
@@ -10,16 +9,9 @@ from gv.core import exits
 from gv.core.errors import InputError, one_of
 
 
-class _Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line."""
-
-    def error(self, message):
-        raise InputError("python -m data_prep.synthetic", message, "", "see --help")
-
-
 def main(arguments=None):
     """Read the options and write the set or the sheet."""
-    options = _Parser(prog="python -m data_prep.synthetic", description="Embedded faces with exact landmarks.")
+    options = exits.Parser(prog="python -m data_prep.synthetic", description="Embedded faces with exact landmarks.")
     options.add_argument("--like", required=True, help=f"the data set whose shape it takes: {', '.join(SETS)}")
     options.add_argument("--size", type=int, help="pictures in all; the splits share them in the official proportions")
     options.add_argument("--seed", type=int, default=0, help="same seed, same bytes (default 0)")

@@ -8,7 +8,6 @@ landmarks in per cent of the crop's side, as the paper's inputs are cropped, and
 shifted as training turns and shifts them. Takes about a minute on one core.
 """
 
-import argparse
 import json
 import sys
 
@@ -21,7 +20,7 @@ from anchorface.templates import buckets, make_templates
 from data_prep.synthetic.landmarks import mean_landmarks
 from gv.core.config import fill
 from gv.core.errors import InputError
-from gv.core.exits import run
+from gv.core.exits import Parser, run
 from gv.core.geometry import similarity_about, transform_points
 
 SIZE = ANCHOR_PRESETS["paper"]["size"]
@@ -130,7 +129,7 @@ def table_text(report):
 
 def main(argv=None):
     """Measure, and print the tables (or JSON alone)."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.anchorface_tables.anchors", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m experiments.anchorface_tables.anchors", description=__doc__.splitlines()[0])
     parser.add_argument("--train", required=True, help="file of shapes to learn the templates from")
     parser.add_argument("--test", required=True, help="file of shapes to measure")
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")

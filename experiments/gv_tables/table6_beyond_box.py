@@ -47,7 +47,7 @@ TABLE = Table(
         OTHER_ENCODER,
         "At preset ablate few vectors have their maximum at an end (make gv-fig4 counts), so that the strategy hardly acts: "
         "mini is the smallest preset at which it does (docs/results/gv_300w.md).",
-        "The rows \"off\" and \"whole box\" are ours; they stand in the first column that fits."),
+        "The rows \"off\" and \"whole box\" are of Table 5, or ours; they stand in a column that fits and have no sigma."),
 )
 
 if __name__ == "__main__":

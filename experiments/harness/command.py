@@ -1,6 +1,5 @@
 """The command line that every table's script shares: run what is missing, print the table beside the printed one, keep it."""
 
-import argparse
 import json
 import math
 import os
@@ -11,18 +10,19 @@ from pathlib import Path
 from experiments.harness import claims, estimates, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
-from experiments.harness.jobs import RECORDS, STARTS, Place, collect, records_of, unique
+from experiments.harness.jobs import RECORDS, SMOKE, STARTS, Place, collect, records_of, unique
 from experiments.harness.results import Results, margin_text, table_text
 from gv.core.config import PRESETS
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
+from gv.core.exits import AsWritten, Parser
 from gv.core.exits import run as run_main
 from gv.core.files import replacing, write_json, write_text
 
 
 def parser(program, text):
     """The options of a table's script."""
-    options = argparse.ArgumentParser(prog=program, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = Parser(prog=program, description=text, formatter_class=AsWritten)
     options.add_argument("--preset", choices=PRESETS, default="ablate", help="size and schedule (default %(default)s)")
     options.add_argument("--data", default=os.environ.get("DATA") or None,
                          help="folder of prepared indexes, one a set: 300w, wflw, ... (default: $DATA, else drawn faces)")
@@ -64,7 +64,7 @@ def dry_run(jobs, place, devices, together):
     unknown = sum(seconds is None for _, seconds in rows)
     text = f"{len(jobs) - len(rows)} of {len(jobs)} recorded"
     if not rows:
-        return rows, text
+        return rows, f"{text}; nothing to run"
     text += f"; {len(rows)} to run, {estimates.text_of_seconds(total)} with {beside} side by side"
     if scaled > unknown:
         text += f", ESTIMATED from multiply-adds for {scaled - unknown} of them"
@@ -139,6 +139,8 @@ def as_text(results):
             keys = {key for margin in claim.margins for key in margin.cells}
             _, cost = dry_run(results.missing(keys), place, "cpu:0", False)
             lines.append("  - it needs the papers' own data, whole: --data" if claim.official else f"  - running it: {cost}")
+    if place.preset == SMOKE:
+        lines.append("- Preset smoke trains two steps: that it runs is all that these numbers say.")
     lines += [f"- {note}" for note in table.notes]
     return "\n".join(lines) + "\n"
 

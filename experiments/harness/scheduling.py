@@ -109,7 +109,7 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
         finally:
             free.put(device)
 
-    with tqdm(total=len(todo), unit="run", disable=quiet, file=sys.stderr) as bar, ThreadPoolExecutor(beside) as pool:
+    with tqdm(total=len(todo), unit="run", disable=quiet or not todo, file=sys.stderr) as bar, ThreadPoolExecutor(beside) as pool:
         try:
             for kind in (Train, Measure):
                 batch = [job for job in todo if isinstance(job.source, kind)]
@@ -122,10 +122,13 @@ def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=F
                 under_way = len(running)
                 for process in running:
                     process.terminate()
+            if under_way:
+                print(f"\nstopping: {under_way} run{'s' if under_way > 1 else ''} under way will save what there is",
+                      file=sys.stderr, flush=True)
             pool.shutdown(wait=True)      # they save what they have
             if isinstance(error, (KeyboardInterrupt, Interrupted)):
-                kept = (f"{len(done)} of {len(todo)} runs were finished and are kept, {under_way} were under way and have "
-                        "saved what they had; the same command goes on")
+                kept = (f"{len(done)} of {len(todo)} runs were finished and are kept, "
+                        f"{under_way} under way saved what there was; the same command goes on")
                 raise Interrupted(getattr(error, "number", signal.SIGINT), kept) from None
             raise
     return failed

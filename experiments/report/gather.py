@@ -33,11 +33,12 @@ NO_SUCH_NUMBER = "Every run is there, and gives no such number on this data"
 # What earlier pages of this project said and is not held any more, until the runs that measured it wrongly are run again.
 # {the line: the table that will say it anew}
 WITHDRAWN = {
-    "Band pooling against heatmaps (Gaussian Vector, Table 5) and the order of Figure 6, as told before 2026-11-27: the heatmap "
-    "net's first weights kept it from learning.": "gv-table5",
-    "Gaussian Vector's Table 8, as told before 2026-11-27: its map was interpolated, which no narrow band can undo.": "gv-table8",
-    "AnchorFace's Tables 6 to 10 and P, as told before 2026-11-27: they were measured through a 4 x 4 map stretched to 7 x 7.":
-    "anchorface-table6",
+    "What was told before 2026-11-27 of band pooling against heatmaps (Gaussian Vector, Table 5) and of Figure 6's order: the "
+    "heatmap net had not learnt, because of how its first weights were drawn.": "gv-table5",
+    "What was told before 2026-11-27 of Gaussian Vector's Table 8: its maps were enlarged from smaller ones, from which narrow "
+    "bands suffer most.": "gv-table8",
+    "What was told before 2026-11-27 of AnchorFace's Tables 6 to 10 and of P: the net's map was 4 x 4 and stretched to the grid "
+    "of 7 x 7.": "anchorface-table6",
 }
 NEEDED = ("key", "kind", "identity", "sources", "seed", "preset", "provenance", "data", "commit", "date", "seconds", "devices",
           "versions", "machine", "run")

@@ -7,7 +7,6 @@ It runs nothing. First the claims, then table by table: printed, ours, the diffe
 from. Every preset and every provenance of data (embedded / official / official, partial) has tables of its own.
 """
 
-import argparse
 import base64
 import os
 import re
@@ -22,6 +21,7 @@ from experiments.report.gather import gather
 from experiments.report.tables import folder_of
 from gv.core.config import PRESETS
 from gv.core.errors import InputError
+from gv.core.exits import AsWritten, Parser
 from gv.core.files import write_text
 
 LOGS = ("worker.log", "log.csv", "config.json", "metrics.json")
@@ -91,8 +91,8 @@ def write_page(report, place, made_by, folder):
 
 def parse(arguments=None):
     """The parsed command line; InputError for what cannot be."""
-    options = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__,
-                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = Parser(prog="python -m experiments.report", description=__doc__,
+                                      formatter_class=AsWritten)
     options.add_argument("--preset", choices=PRESETS, default="ablate",
                          help="the one that comes first, with what running the rest of it costs (default %(default)s)")
     options.add_argument("--seeds", type=int, help="show seeds 0 to N-1, and reckon with as many (default: all there are; 3)")

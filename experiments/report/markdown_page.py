@@ -85,8 +85,9 @@ def glance(report):
         lines.append(row(MARKS[one.verdict], f"[{part.title}]({anchor(part.title)}), {part.name}", one.claim, one.what,
                          one.printed or "–", one.ours or "–", counts))
     legend = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
-    return [*lines, "", f"{legend}. Printed numbers are of the papers' own data and sizes: the comparisons are to come out "
-            "alike, not the numbers."] if len(lines) > 2 else ["Nothing has run yet."]
+    return [*lines, "", f"{legend}; the last column counts them over the paper's claims of the table. Printed numbers are of the "
+            "papers' own data and sizes: expect the same winner, not the same numbers."] if len(lines) > 2 else [
+                "No claim has a verdict yet."]
 
 
 def withdrawn(report):

@@ -268,6 +268,6 @@ class Report:
 
     @property
     def glances(self):
-        """The tables that have run, each a row of the overview: those whose main claim has a verdict first."""
-        ran = [part for table in self.tables for _, part in table.parts if part.ran and part.glance]
-        return sorted(ran, key=lambda part: part.glance.verdict == NOT_RUN)
+        """The tables that have a verdict, each a row of the overview."""
+        return [part for table in self.tables for _, part in table.parts
+                if part.ran and part.glance and part.glance.verdict != NOT_RUN]

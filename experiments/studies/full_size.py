@@ -6,7 +6,6 @@ Each kind of training (method, landmarks, options of the net and the loss) sees 
 rate, in a process of its own, on one CPU core. Seconds and memory are of this machine and batch; the error says nothing.
 """
 
-import argparse
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from experiments.harness.jobs import Place, make_job, make_run, write_files
 from gv.core import train as training
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError, one_of
+from gv.core.exits import Parser
 from gv.core.exits import run as run_main
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_text
@@ -85,7 +85,7 @@ def page(rows, command):
 
 def main(arguments=None):
     """Take the steps of every kind, or of one, and print them."""
-    options = argparse.ArgumentParser(prog="python -m experiments.studies.full_size", description=__doc__.splitlines()[0])
+    options = Parser(prog="python -m experiments.studies.full_size", description=__doc__.splitlines()[0])
     options.add_argument("--out", default="runs/full_size", help="folder for its runs (default %(default)s)")
     options.add_argument("--one", help="the name of one kind, as JSON alone; the others are processes of such")
     options.add_argument("--only", default="", help="kinds whose names hold this")

@@ -7,7 +7,6 @@ printed. A comparison of methods is fair where each has the rate that suits it. 
 ``--part 0/2`` and ``--part 1/2`` share the work.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ from gv.core.config import PRESETS, parse_settings
 from gv.core.data import FaceDataset, choose_faces
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError, one_of
+from gv.core.exits import Parser
 from gv.core.exits import run as run_main
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
@@ -56,7 +56,7 @@ def error_of(method, preset, settings, seed, index, folder):
 
 def parse(arguments):
     """The parsed command line; InputError for what cannot be."""
-    options = argparse.ArgumentParser(prog="python -m experiments.studies.rates", description=__doc__.splitlines()[0])
+    options = Parser(prog="python -m experiments.studies.rates", description=__doc__.splitlines()[0])
     options.add_argument("--data", required=True, help="index folder")
     options.add_argument("--out", default="runs/rates", help="folder of its runs (default %(default)s)")
     options.add_argument("--methods", default=",".join(COMPARED), help="default %(default)s")

@@ -11,7 +11,6 @@ A detector's box means its own thing, so boxes are compared after one map (shift
 right is an overlap (intersection over union) of at least 0.5 with the landmarks' square.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ from tqdm import tqdm
 
 from gv.core import detector, geometry
 from gv.core.errors import InputError
-from gv.core.exits import run
+from gv.core.exits import Parser, run
 from gv.core.faces import read_index, read_split
 
 LARGEST_YAW, RIGHT_OVERLAP = 20.0, 0.5
@@ -68,7 +67,7 @@ def right_share(find, pictures, faces):
 def main(argv=None):
     """Measure, and print a line a detector (or JSON alone)."""
     import cv2
-    parser = argparse.ArgumentParser(prog="python -m experiments.studies.synthetic_detectors",
+    parser = Parser(prog="python -m experiments.studies.synthetic_detectors",
                                      description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="index folder of drawn faces")
     parser.add_argument("--split", default="train")

@@ -7,7 +7,6 @@ Shapes are compared after a similarity (shift, turn, one scale), and again after
 crops that some reference shapes were averaged in are stretched to a square. Distances are per cent of the face's width.
 """
 
-import argparse
 import csv
 import json
 import os
@@ -17,7 +16,7 @@ import numpy as np
 
 from data_prep.synthetic.landmarks import mean_landmarks
 from gv.core.errors import InputError
-from gv.core.exits import run
+from gv.core.exits import Parser, run
 
 SETS = {19: "AFLW", 29: "COFW", 68: "data_300W", 98: "WFLW", 106: "LaPa"}
 BOUND = 5.0                                   # per cent of the face's width that a landmark should be within
@@ -42,7 +41,7 @@ def compare(size, wanted):
 
 def main(argv=None):
     """Compare, and print a line a scheme (or JSON alone)."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.studies.synthetic_shapes", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m experiments.studies.synthetic_shapes", description=__doc__.splitlines()[0])
     parser.add_argument("--reference", required=True, help="folder of meanface_<set>.txt")
     parser.add_argument("--csv", help="write every landmark's distances here")
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")

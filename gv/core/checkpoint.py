@@ -239,7 +239,9 @@ def read_sidecar(run):
     """The sidecar of a run's checkpoint, or InputError."""
     path = Path(run) / FOLDER / SIDECAR
     if not path.is_file():
-        raise InputError(path, "no checkpoint here", "a folder written by train", "train first, or check --run")
+        below = sorted(Path(run).glob(f"*/{FOLDER}/{SIDECAR}"))
+        raise InputError(run, "no trained run here", "a folder written by train",
+                         f"did you mean {below[0].parent.parent}?" if below else "train first, or check the path")
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8"))
         if sidecar["version"] != VERSION:

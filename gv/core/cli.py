@@ -18,13 +18,6 @@ from gv.core.errors import InputError, PartlyDone
 LOADER_CORES = 1    # left free for the thread that cuts the next batch: OpenMP's waiting threads lose threefold beside it
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, but a wrong command line is said in one line, as every other bad input."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 class _Renamed(argparse.Action):
     """An option under its old name: it does what the new one does, and says so."""
 
@@ -38,7 +31,7 @@ class _Renamed(argparse.Action):
 
 
 def _parser(program, method_names, presets, more):
-    parser = _Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
+    parser = exits.Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
     names = "|".join(("train", "eval", "predict", "options", *more))
     commands = parser.add_subparsers(dest="command", metavar=names, required=True)

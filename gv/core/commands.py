@@ -17,14 +17,13 @@ from gv.core.devices import parse_devices
 from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
-from gv.core.predict import Predictor
+from gv.core.predict import FEW_STEPS, Predictor
 from gv.core.run import open_run, plan, refuse_other, stored_config
 
 METRICS_FILE, USUAL_SPLIT = "metrics.json", "common"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MOST_SAID = 3        # pictures that could not be used, named one by one
 TRAINED_BOXES = "give boxes of the kind it was trained with, or train on these"
-FEW_STEPS = 100      # of training, below which an error is that of a net that has hardly begun
 
 
 def _check_pictures(index, faces):
@@ -235,7 +234,8 @@ def _pictures(given):
         if os.path.isdir(path):
             inside = sorted(str(one) for one in Path(path).iterdir() if one.suffix.lower() in SUFFIXES)
         if not inside:
-            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)}")
+            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)} in it",
+                             "folders within are not searched: name them")
         found += inside
     return found
 
@@ -243,6 +243,8 @@ def _pictures(given):
 def _output_paths(images, out):
     """{picture: file in ``out``}, pictures of the same name told apart by a number; InputError where one would be overwritten."""
     paths, taken = {}, set()
+    if os.path.exists(out) and not os.path.isdir(out):
+        raise InputError(f"--out {out}", "a file", "a folder, or a name not yet taken")
     for image in images:
         stem, number = Path(image).stem, 1
         path = Path(out) / f"{stem}.png"
@@ -288,7 +290,7 @@ def predict(arguments, methods):
             {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
         lines.append(f"{_printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
                      "; no frontal face was found, give --box x0,y0,x1,y1"))
-        unlike = predictor.other_boxes(faces)
+        unlike = predictor.other_boxes(faces) if box else ""     # the detector's are mapped to the trained ones
         if unlike:
             lines.append(f"  {unlike}")
             results[-1]["other_boxes"] = unlike
@@ -298,6 +300,8 @@ def predict(arguments, methods):
         if paths:
             lines.append(f"drawn: {_printable(paths[path])}")
     report, text = {"run": str(arguments.run), "images": results}, "\n".join(lines)
+    if predictor.sidecar["step"] < FEW_STEPS:
+        text = f"the run has trained for {predictor.sidecar['step']} steps: its landmarks say nothing yet\n{text}"
     if len(failed) == 1 and len(images) == 1:
         raise failed[0]
     if failed:

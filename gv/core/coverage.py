@@ -10,6 +10,7 @@ from gv.core.geometry import tight_box
 
 SPREAD = (1, 50, 99)      # percentiles of the training faces that a sidecar keeps
 TOLERANCE = 0.1           # of the median: so far beyond them nothing is said
+PREDICTED_TOLERANCE = 0.25     # where the points are a net's own, which shrink in a box that does not suit it, and in any
 
 
 def coverage(points, size):
@@ -23,7 +24,7 @@ def spread(shapes, size):
     return [round(float(value), 4) for value in np.percentile([coverage(points, size) for points in shapes], SPREAD)]
 
 
-def difference(trained, found, what):
+def difference(trained, found, what, tolerance=TOLERANCE):
     """One line where faces fill their crops otherwise than in training, or "".
 
     trained: ``spread`` of the training faces, or None of a run that did not note it. found: coverages of the faces at hand.
@@ -32,7 +33,7 @@ def difference(trained, found, what):
     if not trained or not len(found):
         return ""
     low, middle, high = trained
-    now, slack = float(np.median(found)), TOLERANCE * middle
+    now, slack = float(np.median(found)), tolerance * middle
     if low - slack <= now <= high + slack:
         return ""
     return (f"the faces fill {100 * now:.0f} % of their crops, in training {100 * middle:.0f} % ({100 * low:.0f} to "

@@ -62,7 +62,8 @@ def read_picture(path, upright=False):
     cameras store them: no photo is that dark.
     """
     if not os.path.isfile(path):
-        raise InputError(path, "no such picture", "a readable jpg or png", "restore the data set, or prepare the index again")
+        raise InputError(path, "no such picture", "a readable jpg or png",
+                         "check the path; of a data set, restore it, or prepare the index again")
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         picture = _decode(path, flags | cv2.IMREAD_ANYDEPTH)
@@ -74,7 +75,8 @@ def read_picture(path, upright=False):
         raise InputError(path, "a picture of too many pixels", f"at most {LARGEST_PICTURE} pixels, {LARGEST_SIDE} on a side",
                          "cut it, or make it smaller") from None
     if picture is None:
-        raise InputError(path, "not a picture", "a readable jpg or png", "replace the file, or prepare the index again")
+        raise InputError(path, "not a picture", "a readable jpg or png",
+                         "replace the file; of a data set, or prepare the index again")
     count = max(1, PIXELS_AT_ONCE // picture.shape[1])
     for start in range(0, len(picture), count):     # in place: of a large picture there is no room for two
         rows = picture[start:start + count]

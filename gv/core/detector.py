@@ -67,9 +67,9 @@ def fit_mapping(pairs):
 def map_box(box, mapping):
     """The box to crop for a detected one."""
     if mapping is None:
-        raise InputError("crop policy", "no map from the face detector's boxes", "a run trained with detector_faces > 0",
-                         f"give --box x0,y0,x1,y1, or train with --set detector_faces=400 where the detector finds at "
-                         f"least {FEWEST_MATCHES} faces")
+        raise InputError("face detector", "this run cannot use it: it was trained without a fit to the detector's boxes",
+                         "the face's box", "give --box x0,y0,x1,y1 (in Python boxes=[(x0, y0, x1, y1)]), or train with --set "
+                         f"detector_faces=400 where the detector finds at least {FEWEST_MATCHES} faces")
     dx, dy, scale = mapping
     side = box[2] - box[0]
     cx, cy, half = (box[0] + box[2]) / 2 + dx * side, (box[1] + box[3]) / 2 + dy * side, side * scale / 2

@@ -1,5 +1,6 @@
 """Exit codes, for every command of the project: 0 done, 2 bad input in one line, 130 and 143 ended by Ctrl-C and by TERM."""
 
+import argparse
 import os
 import signal
 import sys
@@ -11,6 +12,16 @@ from gv.core.errors import InputError
 BAD_INPUT = 2
 OUT_OF_MEMORY = ("bad_alloc", "out of memory", "insufficient memory", "failed to allocate", "cannot allocate memory")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+AsWritten = argparse.RawDescriptionHelpFormatter     # for a Parser whose description is a docstring
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a wrong command line is said in one line, as every other bad input."""
+
+    def error(self, message):
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class Interrupted(Exception):

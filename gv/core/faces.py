@@ -151,7 +151,8 @@ def read_index(folder):
     path = folder / INDEX_FILE
     if not path.is_file():
         raise InputError(path, "no index here", f"a folder prepared by data_prep, with {INDEX_FILE}",
-                         "run python -m data_prep.w300 --root ... --out ... first")
+                         "make one with python -m data_prep.w300 --root ... --out ..., or of drawn faces with python -m "
+                         "data_prep.synthetic --like 300w --size 2000 --out ...")
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
         version = header["version"]

@@ -13,6 +13,7 @@ from gv.core.errors import InputError
 from gv.core.method import as_list
 from gv.core.run import open_run
 
+FEW_STEPS = 100       # of training, below which an error is that of a net that has hardly begun
 MOST_AT_ONCE = 32     # faces in one batch: memory does not grow with the faces of a picture
 
 
@@ -65,10 +66,13 @@ class Predictor:
         return found
 
     def other_boxes(self, faces):
-        """One line where the boxes of found faces are not like those of the training (``coverage.difference``), or ""."""
+        """One line where given boxes of found faces are not like those of the training (``coverage.difference``), or ""."""
+        if self.sidecar["step"] < FEW_STEPS:     # its points say nothing yet
+            return ""
         found = [coverage.coverage(geometry.transform_points(self.run.crop.matrix(face.box), face.points), self.run.crop.size)
                  for face in faces]
-        return coverage.difference(self.sidecar.get("coverage"), found, "give boxes of the kind it was trained with")
+        return coverage.difference(self.sidecar.get("coverage"), found, "give boxes of the kind it was trained with",
+                                   coverage.PREDICTED_TOLERANCE)
 
     def _find(self, image, boxes):
         """[FoundFace, ...] of a few boxes, in one batch."""

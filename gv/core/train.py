@@ -4,6 +4,7 @@ import csv
 import ctypes
 import math
 import os
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from gv.core.method import as_list
 from gv.core.run import CONFIG_FILE, read_fitted, refuse_other
 
 LOG_FILE = "log.csv"
+LOG_SECONDS = 30    # between lines of progress where nobody watches
 SAVE_SECONDS = 60   # a checkpoint at the end of the epoch in which this much time has passed since the last one
 INIT_SEED_OFFSET = 1
 MALLOC_ARENA_MAX = -8    # mallopt's name for it
@@ -233,7 +235,8 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
 
     last_save = clock = time.perf_counter()
     end = training.epochs * steps_an_epoch
-    with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True) as bar:
+    with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True,
+              mininterval=0.1 if sys.stderr.isatty() else LOG_SECONDS) as bar:
         while step < end:
             epoch, first = divmod(step, steps_an_epoch)
             epoch_loss, epoch_images, epoch_start = list(within["losses"]), within["images"], time.perf_counter()
