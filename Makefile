@@ -85,7 +85,7 @@ help: ## this list
 	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper (ESTIMATED)"
 	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
 
-setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.11, says what is missing)
+setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.13, says what is missing)
 	@sh .ci/setup.sh
 
 test: setup ## every test but the slow ones (sets the environment up first)

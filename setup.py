@@ -20,10 +20,15 @@ setup(
         "gv", "gv.*", "anchorface", "anchorface.*", "data_prep", "data_prep.*", "experiments", "experiments.*",
     ]),
     package_data={"experiments": ["templates/*.html"]},
-    python_requires=">=3.8,<3.12",
+    python_requires=">=3.8,<3.14",
     install_requires=[
-        "mxnet==1.9.1",  # the last release
-        "numpy==1.23.5",  # the last series with the aliases (np.bool) that MXNet uses on import
+        # the last release; on Python 3.13 it is installed without its own requirements (.ci/setup.sh), which forbid NumPy 2
+        "mxnet==1.9.1; python_version < '3.13'",
+        "requests; python_version >= '3.13'",
+        "graphviz<0.9; python_version >= '3.13'",
+        "numpy==1.23.5; python_version < '3.12'",  # the last series with the aliases (np.bool) that MXNet uses on import
+        "numpy==1.26.4; python_version == '3.12'",  # without them: gv.compat
+        "numpy>=2.1,<2.2; python_version >= '3.13'",
         "gluoncv==0.10.5.post0",
         "opencv-python>=4.5.5,<4.12",  # 4.12 wants NumPy 2, 5.0 has no cascades; never beside the headless build
         "matplotlib",
@@ -36,7 +41,7 @@ setup(
     extras_require={
         # ruff is pinned, since a new one brings new rules
         "test": ["pytest", "pytest-timeout", "hypothesis", "ruff==0.17.6", "setuptools"],
-        "onnx": ["onnx>=1.13,<1.18", "onnxruntime"],
+        "onnx": ["onnx>=1.13,<1.18; python_version < '3.13'", "onnxruntime; python_version < '3.13'"],
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},
     classifiers=[
@@ -45,5 +50,7 @@ setup(
         "Programming Language :: Python :: 3.9",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
     ],
 )

@@ -21,7 +21,7 @@ PROBE='
 import platform, struct, sys
 version = "%d.%d.%d" % sys.version_info[:3]
 fault, machine = "none", platform.machine().lower()
-if not (3, 8) <= sys.version_info[:2] <= (3, 11):
+if not (3, 8) <= sys.version_info[:2] <= (3, 13):
     fault = "version"
 elif platform.python_implementation() != "CPython" or struct.calcsize("P") != 8:
     fault = "build"
@@ -58,23 +58,25 @@ print(" ".join(missing))
 
 probe() { "$1" -c "$PROBE" 2>/dev/null || echo "unknown missing"; }
 
-# Sets $python, or stops with one line. The newest Python of the range comes first; pyenv's, which may be off the PATH, last.
+# Sets $python, or stops with one line. The newest Python that MXNet was made for comes first, then later ones; pyenv's, which may
+# be off the PATH, last.
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         found=$(probe "$PYTHON")
         case ${found#* } in
             none) python=$PYTHON; return ;;
-            missing) stop "PYTHON=$PYTHON does not run; give a Python 3.8 to 3.11" ;;
-            version) stop "PYTHON=$PYTHON is Python ${found% *}; MXNet 1.9.1 with these pins needs 3.8 to 3.11" ;;
+            missing) stop "PYTHON=$PYTHON does not run; give a Python 3.8 to 3.13" ;;
+            version) stop "PYTHON=$PYTHON is Python ${found% *}; MXNet 1.9.1 with these pins needs 3.8 to 3.13" ;;
             build) stop "PYTHON=$PYTHON is not a 64-bit CPython, for which the wheels are built" ;;
             module:*) no_module "$PYTHON" "${found#* }" ;;
             *) no_platform "${found#* }" ;;
         esac
     fi
     seen="" lame="" alien=""
-    for candidate in python3.11 python3.10 python3.9 python3.8 python3 python \
-            "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.11.*/bin/python "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.10.*/bin/python \
-            "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.9.*/bin/python "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.8.*/bin/python; do
+    pyenv=${PYENV_ROOT:-$HOME/.pyenv}/versions
+    for candidate in python3.11 python3.10 python3.9 python3.8 python3.12 python3.13 python3 python \
+            "$pyenv"/3.11.*/bin/python "$pyenv"/3.10.*/bin/python "$pyenv"/3.9.*/bin/python "$pyenv"/3.8.*/bin/python \
+            "$pyenv"/3.12.*/bin/python "$pyenv"/3.13.*/bin/python; do
         command -v "$candidate" >/dev/null 2>&1 || continue
         found=$(probe "$candidate")
         case ${found#* } in
@@ -87,7 +89,7 @@ find_python() {
     done
     [ -z "$lame" ] || no_module "${lame% *}" "${lame#* }"
     [ -z "$alien" ] || no_platform "$alien"
-    stop "no Python 3.8 to 3.11 here (found:${seen:- none}); install one (Debian 12: apt-get install python3 python3-venv;" \
+    stop "no Python 3.8 to 3.13 here (found:${seen:- none}); install one (Debian 12: apt-get install python3 python3-venv;" \
         "elsewhere: pyenv install 3.11) or name it: make setup PYTHON=/path/to/python3.11"
 }
 
@@ -96,7 +98,7 @@ no_module() {
         module:ensurepip | module:venv)
             short=$("$1" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
             stop "$1 cannot make environments; Debian keeps that apart: apt-get install $short-venv" ;;
-        *) stop "$1 was built without the module ${2#module:}; name another Python 3.8 to 3.11: make setup PYTHON=..." ;;
+        *) stop "$1 was built without the module ${2#module:}; name another Python 3.8 to 3.13: make setup PYTHON=..." ;;
     esac
 }
 
@@ -163,7 +165,15 @@ failed() { say "$*, see above; mend that and call this again"; exit 1; }
 say "installing the packages (about 850 MB; a minute on a fast line)"
 pip install --quiet --upgrade pip || failed "pip could not be renewed"
 pip install $quiet --use-pep517 --editable ".${extras:+[$extras]}" || failed "pip could not install the packages"
-pip check || failed "the installed packages do not fit each other"
-OMP_NUM_THREADS=1 "$venv/bin/python" -W ignore -c 'import cv2, gluoncv, mxnet' || failed "the installed packages do not import"
+if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
+    # MXNet's own metadata forbids NumPy 2, the only one for this Python; gv.compat gives it the names that it misses
+    pip install $quiet --no-deps mxnet==1.9.1 || failed "pip could not install MXNet"
+    unfit=$("$venv/bin/python" -m pip --disable-pip-version-check check 2>/dev/null | grep -v "^mxnet 1.9.1 has requirement numpy" \
+        | grep -v "^No broken requirements" || true)
+    [ -z "$unfit" ] || failed "the installed packages do not fit each other: $unfit"
+else
+    pip check || failed "the installed packages do not fit each other"
+fi
+OMP_NUM_THREADS=1 "$venv/bin/python" -W ignore -c 'import gv, cv2, gluoncv, mxnet' || failed "the installed packages do not import"
 echo "$key" >"$ready"
 say "$venv is ready"

@@ -5,7 +5,10 @@
     faces = detector("picture.jpg")        # faces[0].points, .box, .scores
 """
 
+from gv import compat
+
 __version__ = "0.1.0"
+compat.install()
 
 
 def load(run, devices="cpu:0", **decoding):

@@ -10,6 +10,8 @@ os.environ["MPLBACKEND"] = "Agg"
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+import gv  # noqa: E402, F401  (before MXNet, which some tests import first: gv.compat)
+
 # No deadline and no complaint about slowness: the first call into MXNet loads it. Under CI the examples are the same every time.
 QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("local", **QUIET)

@@ -1,0 +1,62 @@
+"""MXNet 1.9.1 on Pythons that came after it: names that NumPy has dropped are put back before MXNet is imported.
+
+``install`` is called when ``gv`` is imported, which every part of this project does first; it loads nothing by itself. NumPy
+1.26, which Python 3.12 needs, lacks the aliases of built-in types; NumPy 2, which Python 3.13 needs, more.
+"""
+
+import importlib.abc
+import sys
+import warnings
+
+FIRST = (3, 12)      # Python from which on it is needed
+# what MXNet 1.9.1 and GluonCV 0.10.5 still ask NumPy for, by what it is called now
+TYPES = {"bool": bool, "int": int, "float": float, "object": object, "str": str}
+RENAMED = {"alltrue": "all", "sometrue": "any", "cumproduct": "cumprod", "product": "prod", "round_": "round",
+           "NaN": "nan", "NAN": "nan", "PINF": "inf", "Inf": "inf", "Infinity": "inf", "infty": "inf", "float_": "float64",
+           "complex_": "complex128", "unicode_": "str_", "string_": "bytes_"}
+NUMBERS = {"PZERO": 0.0, "NZERO": -0.0, "NINF": float("-inf")}
+# functions for money and sorting that MXNet lists and nobody here calls
+GONE = ("asfarray", "fv", "ipmt", "irr", "mirr", "msort", "nper", "npv", "pmt", "ppmt", "pv", "rate")
+
+
+def _gone(name):
+    def call(*args, **options):
+        raise AttributeError(f"NumPy has no {name} any more")
+    return call
+
+
+def prepare():
+    """Give NumPy the names that MXNet wants and it no longer has."""
+    import numpy
+    wanted = {**{name: (lambda now=now: getattr(numpy, now)) for name, now in RENAMED.items()},
+              **{name: (lambda value=value: value) for name, value in {**TYPES, **NUMBERS}.items()},
+              **{name: (lambda name=name: _gone(name)) for name in GONE}}
+    for name, make in wanted.items():
+        if name not in vars(numpy) and not _still_there(numpy, name):
+            setattr(numpy, name, make())
+
+
+def _still_there(numpy, name):
+    """Whether NumPy gives a name by its own ``__getattr__``, as it does with what it is about to drop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return getattr(numpy, name) is not None
+        except AttributeError:
+            return False
+
+
+class _BeforeMXNet(importlib.abc.MetaPathFinder):
+    """Finds nothing; sees that MXNet is about to be imported."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "mxnet":
+            sys.meta_path.remove(self)
+            prepare()
+
+
+def install():
+    """Have ``prepare`` called just before MXNet is imported, once."""
+    if sys.version_info >= FIRST and "mxnet" not in sys.modules and not any(
+            isinstance(finder, _BeforeMXNet) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _BeforeMXNet())

@@ -1,0 +1,47 @@
+"""gv.compat: what NumPy has dropped is put back before MXNet is imported, and nothing else is touched."""
+
+import subprocess
+import sys
+import types
+
+import pytest
+from helpers import ROOT, child_environment
+
+from gv import compat
+
+
+class Old(types.ModuleType):
+    """A NumPy that gives some names by its own ``__getattr__``, as it does before it drops them."""
+
+    def __getattr__(self, name):
+        if name == "product":
+            return "still there"
+        raise AttributeError(name)
+
+
+@pytest.fixture
+def numpy(monkeypatch):
+    module = Old("numpy")
+    module.all, module.prod, module.float64, module.nan = "all", "prod", "float64", "nan"
+    module.any = module.cumprod = module.round = module.inf = module.complex128 = module.str_ = module.bytes_ = "now"
+    module.bool = "NumPy's own"
+    monkeypatch.setitem(sys.modules, "numpy", module)
+    return module
+
+
+def test_names_that_are_gone_are_put_back_and_others_left_alone(numpy):
+    compat.prepare()
+    assert (numpy.alltrue, numpy.float_, numpy.NaN, numpy.int, numpy.PZERO) == ("all", "float64", "nan", int, 0.0)
+    assert numpy.bool == "NumPy's own" and "product" not in vars(numpy) and numpy.product == "still there"
+    with pytest.raises(AttributeError, match="no mirr any more"):
+        numpy.mirr([1, 2])
+
+
+def test_it_is_done_when_mxnet_is_imported_and_not_before():
+    code = ("import sys, gv; from gv import compat; seen = []; compat.prepare = lambda: seen.append('numpy' in sys.modules)\n"
+            "compat.FIRST = (3, 0); compat.install(); compat.install(); assert seen == [] and 'numpy' not in sys.modules\n"
+            "import mxnet; assert seen == [False], seen; import mxnet.gluon; compat.install(); assert len(seen) == 1\n"
+            "assert not any(type(finder).__name__ == '_BeforeMXNet' for finder in sys.meta_path)")
+    if sys.version_info >= compat.FIRST:
+        pytest.skip("here MXNet cannot be imported without it")
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=child_environment(), check=True)
