@@ -50,6 +50,8 @@ def run(main, program=""):
             main()
     except BrokenPipeError:      # the reader of our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as error:      # of a Parser: a wrong command line, or --help
+        return error.code or 0
     except InputError as error:
         say(error)
         return BAD_INPUT
