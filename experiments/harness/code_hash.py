@@ -47,11 +47,31 @@ def closure(modules):
     return sorted(found)
 
 
+def _tokens(text):
+    """The tokens of a source; a formatted string is one, as it stands, which from Python 3.12 on comes in pieces."""
+    lines, depth, start = text.splitlines(keepends=True), 0, None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            depth, start = depth + 1, start or token.start
+        elif kind == "FSTRING_END":
+            depth -= 1
+            if depth == 0:
+                (first, left), (last, right) = start, token.end
+                rows = lines[first - 1:last]
+                rows[-1] = rows[-1][:right]     # before the left side is cut: it may be the same row
+                rows[0] = rows[0][left:]
+                yield token._replace(type=tokenize.STRING, string="".join(rows), start=start)
+                start = None
+        elif depth == 0:
+            yield token
+
+
 def code_of(text):
     """The tokens of a source that can change what it does: no comments, no docstrings, no blank lines."""
     kept, before, docstring = [], None, False
-    lines = io.StringIO(text + "\n").readline   # a last line without an end is no other code
-    tokens = [token for token in tokenize.generate_tokens(lines) if token.type not in _SKIPPED]
+    # a last line without an end is no other code
+    tokens = [token for token in _tokens(text + "\n") if token.type not in _SKIPPED]
     for token, after in zip(tokens, [*tokens[1:], None]):
         alone = token.type == tokenize.STRING and before in _STATEMENT_STARTS and after.type == tokenize.NEWLINE
         ends_one = token.type == tokenize.NEWLINE and docstring
