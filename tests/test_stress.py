@@ -32,7 +32,7 @@ def run_of(method):
         settings = TINY
     else:
         from anchorface.methods import METHODS
-        settings = {"size": 32, "faces": 0, "batch": 4, "grid": 3, "stem_stride": 2}
+        settings = {"size": 32, "faces": 0, "batch": 4, "grid": 2, "stem_stride": 2}     # of a map of 2 x 2
     return METHODS, plan(METHODS, method, "smoke", {name: str(value) for name, value in {**settings, **SETTINGS}.items()}, 68)
 
 
@@ -136,6 +136,7 @@ def resident():
 
 
 MEMORY_STEPS, MEMORY_PREDICTIONS, ALLOWED_MB = 20_000, 10_000, 20
+MXNETS_MB = 22      # that MXNet's oneDNN loses in a thousand steps, at most
 
 
 def long_training(folder, data):
@@ -170,10 +171,10 @@ def long_prediction(run, picture):
             print(f"{resident():.1f}", flush=True)
 
 
-def memory_of(call):
+def memory_of(call, **environment):
     """The numbers that a function of this module prints, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", f"import test_stress; test_stress.{call}"], cwd=ROOT, env=child_environment(),
-                          capture_output=True, text=True, timeout=5000)
+    done = subprocess.run([sys.executable, "-c", f"import test_stress; test_stress.{call}"], cwd=ROOT,
+                          env={**child_environment(), **environment}, capture_output=True, text=True, timeout=5000)
     assert done.returncode == 0, done.stderr[-2000:]
     return [float(line) for line in done.stdout.split()]
 
@@ -181,17 +182,20 @@ def memory_of(call):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_memory_is_flat_over_training_and_prediction(tmp_path, data):
+    """Of all that is ours. MXNet 1.9.1 itself loses 19 KB a step in oneDNN's backward passes, which the last figures show."""
     from helpers import train_tiny
 
     from gv.core.faces import read_index, read_split
     index = read_index(data)
     train_tiny(tmp_path / "run", index, FACES, settings={"epochs": 1})
     picture = str(index.folder / read_split(index, "common")[0].image)
-    for call in (f"long_prediction({str(tmp_path / 'run')!r}, {picture!r})",
-                 f"long_training({str(tmp_path / 'long')!r}, {str(data)!r})"):
-        seen = memory_of(call)
-        print(f"\n{call.partition('(')[0]}: MB every thousand {seen}")
-        assert max(seen[1:]) - seen[0] < ALLOWED_MB
+    predicting = f"long_prediction({str(tmp_path / 'run')!r}, {picture!r})"
+    plain, usual = (f"long_training({str(tmp_path / name)!r}, {str(data)!r})" for name in ("plain", "usual"))
+    for call, environment in ((predicting, {}), (plain, {"MXNET_MKLDNN_ENABLED": "0"}), (usual, {})):
+        seen = memory_of(call, **environment)
+        print(f"\n{call.partition('(')[0]} {environment}: MB every thousand {seen}")
+        lost = MXNETS_MB * (len(seen) - 1) if call == usual else 0
+        assert max(seen[1:]) - seen[0] < ALLOWED_MB + lost
 
 
 def peak_and_seconds(code):
