@@ -148,6 +148,26 @@ def test_damaged_texts_are_read_or_refused(trained, tmp_path, name):
     read()
 
 
+@pytest.mark.parametrize("change", [
+    {"coverage": "x"}, {"coverage": [1, 2]}, {"coverage": [1, None, 1]}, {"provenance": 3}, {"provenance": ...}, {"start": ...},
+    {"seconds": ...}, {"within_epoch": [1]}, {"within_epoch": {"losses": ["a"], "images": 1}}], ids=str)
+def test_a_field_that_is_gone_or_absurd_is_one_line_in_eval_and_resume(trained, capfd, change):
+    from gv.cli import main
+    index, folder = trained
+    path = folder / "checkpoint" / "sidecar.json"
+    whole = path.read_text()
+    sidecar = {**json.loads(whole), **change}
+    path.write_text(json.dumps({name: value for name, value in sidecar.items() if value is not ...}))
+    try:
+        assert main(["eval", "--run", str(folder), "--data", str(index.folder)]) == 2
+        said = capfd.readouterr().err
+        assert len(said.splitlines()) == 1 and next(iter(change)) in said
+        with pytest.raises(InputError):
+            train_tiny(folder, index, 8, settings={"epochs": 1}, resume=True)
+    finally:
+        path.write_text(whole)
+
+
 def test_a_sidecar_follows_no_path(trained, tmp_path):
     _, folder = trained
     outside = tmp_path / "weights.params"

@@ -209,7 +209,8 @@ def fitted_of(sidecar):
 def _wrong(sidecar):
     """What makes JSON values no sidecar, in words, or ""."""
     checks = {"step": lambda v: _is_number(v, int), "seconds": _is_number, "start": lambda v: isinstance(v, str),
-              "config": lambda v: isinstance(v, dict), "files": lambda v: isinstance(v, dict) and "weights" in v}
+              "provenance": lambda v: isinstance(v, str), "config": lambda v: isinstance(v, dict),
+              "files": lambda v: isinstance(v, dict) and "weights" in v}
     for name, holds in checks.items():
         if name in sidecar and not holds(sidecar[name]) or name == "step" and name not in sidecar:
             return f'"{name}" is {json.dumps(sidecar.get(name))[:40]}'
@@ -222,6 +223,9 @@ def _wrong(sidecar):
     if not isinstance(within, dict) or not _is_number(within.get("images"), int) or \
             not isinstance(within.get("losses"), list) or not all(isinstance(loss, float) for loss in within["losses"]):
         return '"within_epoch" is no list of losses'
+    covers = sidecar.get("coverage")
+    if covers is not None and not (isinstance(covers, list) and len(covers) == 3 and all(map(_is_number, covers))):
+        return '"coverage" is not three numbers'
     devices = sidecar.get("devices", [])
     if not isinstance(devices, list) or not all(isinstance(name, str) for name in devices):
         return '"devices" is no list of names'

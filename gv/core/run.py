@@ -14,6 +14,7 @@ from gv.core.errors import InputError, one_of
 from gv.core.faces import NOT_JSON
 from gv.core.transforms import Augment
 
+WRITTEN = ("seconds", "start", "provenance")      # besides what every checkpoint has
 CONFIG_FILE, SCRATCH = "config.json", "scratch"
 
 
@@ -132,7 +133,16 @@ def _check_folder(folder):
         raise InputError(folder, "no such run", "a folder written by train", "check --run")
 
 
+def check_whole(sidecar, folder):
+    """InputError where a run's sidecar lacks what every training writes into it."""
+    lacking = [name for name in WRITTEN if name not in sidecar]
+    if lacking:
+        raise InputError(Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR, f'no "{lacking[0]}"', "what train wrote",
+                         "copy the whole run again, or train again")
+
+
 def _described(methods, folder, sidecar):
+    check_whole(sidecar, folder)
     run = from_config(methods, sidecar.get("config"), Path(folder) / checkpoint.FOLDER / checkpoint.SIDECAR)
     return run, sidecar, read_fitted(sidecar)
 

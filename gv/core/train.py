@@ -22,7 +22,7 @@ from gv.core.exits import Interrupted, Stop
 from gv.core.faces import faces_digest
 from gv.core.files import lock, remove_leftovers, replacing, write_json
 from gv.core.method import as_list
-from gv.core.run import CONFIG_FILE, read_fitted, refuse_other
+from gv.core.run import CONFIG_FILE, check_whole, read_fitted, refuse_other
 
 LOG_FILE = "log.csv"
 LOG_SECONDS = 30    # between lines of progress where nobody watches
@@ -186,6 +186,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         raise InputError(folder, "the run was made with other training faces", "the same --data and --split",
                          "give those, or choose another --out")
     if sidecar:
+        check_whole(sidecar, folder)
         refuse_other(sidecar.get("config"), run, folder / checkpoint.FOLDER / checkpoint.SIDECAR)
         if len(sidecar.get("devices") or devices) != len(devices):
             raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {len(devices)}",
