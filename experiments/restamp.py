@@ -241,8 +241,7 @@ def checked_out(commit, root):
 
 def main(arguments=None):
     """Prove and restamp; InputError that counts the refused, after all others are written."""
-    parser = Parser(prog="python -m experiments.restamp", description=__doc__,
-                                     formatter_class=AsWritten)
+    parser = Parser(prog="python -m experiments.restamp", description=__doc__, formatter_class=AsWritten)
     parser.add_argument("--records", default=RECORDS, help="folder of records (default %(default)s)")
     parser.add_argument("--out", default="runs/restamp", help="folder of the smoke runs, one per commit (default %(default)s)")
     parser.add_argument("--devices", default="cpu:0", help="as of a table's command (default %(default)s)")

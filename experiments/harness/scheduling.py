@@ -48,10 +48,10 @@ def settings(job, devices=1):
     steps = math.ceil(faces / training["batch"]) * training["epochs"]
     return (f"{training['epochs']} epochs of {faces} faces, batch {training['batch']}, {steps} steps, {rate}; {crop['size']} px, "
             f"{crop['boxes']} boxes enlarged by {100 * crop['enlarge']:g} %; start {training['start']}; "
-            f"{options_text(job)}about {estimates.memory(job, devices) / estimates.GIB:.1f} GiB a device (ESTIMATED)")
+            f"{encoder_text(job)}about {estimates.memory(job, devices) / estimates.GIB:.1f} GiB a device (ESTIMATED)")
 
 
-def options_text(job):
+def encoder_text(job):
     """The encoder, where the method has a choice."""
     encoder = job.identity["config"]["options"].get("encoder")
     return f"{encoder}; " if encoder else ""

@@ -91,8 +91,7 @@ def write_page(report, place, made_by, folder):
 
 def parse(arguments=None):
     """The parsed command line; InputError for what cannot be."""
-    options = Parser(prog="python -m experiments.report", description=__doc__,
-                                      formatter_class=AsWritten)
+    options = Parser(prog="python -m experiments.report", description=__doc__, formatter_class=AsWritten)
     options.add_argument("--preset", choices=PRESETS, default="ablate",
                          help="the one that comes first, with what running the rest of it costs (default %(default)s)")
     options.add_argument("--seeds", type=int, help="show seeds 0 to N-1, and reckon with as many (default: all there are; 3)")

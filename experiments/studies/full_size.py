@@ -63,7 +63,7 @@ def take_steps(source, out):
     return {"losses": [float(row["loss"]) for row in rows], "seconds": seconds, "mib": peak}
 
 
-def row_of(name, source, found):
+def row_of(source, found):
     """A line of the page."""
     net = estimates.size(make_job(source, 0, Place("paper")))
     options = ", ".join(f"{key}={value}" for key, value in source.options) or "–"
@@ -106,7 +106,7 @@ def main(arguments=None):
         found = json.loads(done.stdout.strip().splitlines()[-1])
         if not found["losses"][-1] < found["losses"][0]:
             raise InputError(name, f"losses {found['losses']}", "one that falls")
-        rows.append(row_of(name, source, found))
+        rows.append(row_of(source, found))
         print(rows[-1], flush=True)
     if args.markdown:
         print(write_text(args.markdown, page(rows, "python -m experiments.studies.full_size")))
