@@ -493,3 +493,24 @@ def test_the_catalogue_names_its_tables(call):
     with pytest.raises(InputError, match="gv-table88.*gv-table8"):
         catalogue.main(["gv-table88", "--dry-run"])
     assert all(catalogue.get_table(key).key == key for key in catalogue.TABLES)
+
+
+def test_what_the_given_data_lacks_is_left_out_and_said(call, tmp_path):
+    """A table on two sets, one of which the user has: its rows run, and what the other lacks takes nothing from them."""
+    make_index(tmp_path / "data" / "300w", 4, 3)
+    both = table_of(GV, Train("gv", "cofw"), Measure("count", count_faces, needs=(Train("gv", "wflw"),)), view=COMMON)
+    place = Place("smoke", str(tmp_path / "data"), str(tmp_path / "runs"), str(tmp_path / "records"))
+    assert jobs.absent([both], place) == {"cofw", "wflw"} and place.lacks(GV) == []
+    assert [source for source, _ in collect([both], [0], place)] == [GV]
+    where = ["--preset", "smoke", "--data", str(tmp_path / "data")]
+    code, out, err = call(both, *where, "--dry-run")
+    assert code == 0 and "1 to run" in out and "cofw" not in out
+    assert [line.split(" is not prepared")[0] for line in err.splitlines()] == ["cofw", "wflw"]
+    assert all("what t want of it is left out" in line for line in err.splitlines())
+    code, out, err = call(both, *where, "--no-run")
+    assert code == 0 and Path("runs", "t", "smoke-embedded", "table.md").is_file(), err
+    code, out, err = call(table_of(Train("gv", "cofw")), *where, "--dry-run")
+    assert (code, out) == (2, "") and "cofw/index.json: no index here" in err and len(err.splitlines()) == 1
+    (tmp_path / "data" / "cofw").mkdir()
+    code, out, err = call(both, *where, "--dry-run")
+    assert code == 2 and "cofw/index.json: no index here" in err, "a folder that is no index is no set that lacks"

@@ -10,7 +10,7 @@ from pathlib import Path
 from experiments.harness import claims, estimates, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
-from experiments.harness.jobs import RECORDS, SMOKE, STARTS, Place, collect, records_of, unique
+from experiments.harness.jobs import RECORDS, SMOKE, STARTS, Place, absent, collect, records_of, sets_of, unique
 from experiments.harness.results import Results, margin_text, table_text
 from gv.core.config import PRESETS
 from gv.core.devices import parse_devices
@@ -73,7 +73,7 @@ def dry_run(jobs, place, devices, together):
 
 def folder_of(table, place):
     """Where a table's results are kept: embedded and official numbers never share a place."""
-    names = {name for source in table.sources() for name in ([source.data] if isinstance(source, Train) else source.data)}
+    names = {name for source in table.sources() for name in sets_of(source) if name not in place.lacks(source)}
     embedded = all(place.dataset(name).provenance == EMBEDDED for name in names) if names else not place.data
     return Path(place.out, table.key, f"{place.preset}-{'embedded' if embedded else 'official'}")
 
@@ -149,6 +149,9 @@ def run_tables(tables, args):
     """Run what tables want and print them. InputError after all if a run failed; what finished is kept."""
     place, seeds = place_of(args), list(range(args.seeds))
     jobs = collect(tables, seeds, place, args.any_sources)
+    for name in sorted(absent(tables, place)):
+        keys = [table.key for table in tables if name in absent([table], place)]
+        print(f"{name} is not prepared in {place.data}: what {', '.join(keys)} want of it is left out", file=sys.stderr)
     if args.dry_run:
         rows, text = dry_run(unique(jobs), place, args.devices, args.together)
         if args.json:

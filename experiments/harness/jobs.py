@@ -48,6 +48,16 @@ class Place:
         """The ``datasets.DataSet`` of a name."""
         return datasets.find(name, self.preset, self.data, self.out)
 
+    def lacks(self, source):
+        """The sets that a source runs on, and of which the user's data has no folder."""
+        return [name for name in sets_of(source) if self.data and not Path(self.data, name).is_dir()]
+
+
+def sets_of(source):
+    """The names of the sets that a Train or a Measure runs on."""
+    needs = [train.data for train in source.needs] if isinstance(source, Measure) else []
+    return list(dict.fromkeys([source.data] if isinstance(source, Train) else [*source.data, *needs]))
+
 
 @dataclass
 class Job:
@@ -161,7 +171,8 @@ def _plain(config, train):
 def collect(tables, seeds, place, any_sources=False):
     """{(source, seed): Job} of what the tables want, trainings first; a measurement that is exact is run with one seed.
 
-    Sources that come to the same run, such as one that names an option's own value, share a Job.
+    Sources that come to the same run, such as one that names an option's own value, share a Job. Those on sets that the user's
+    data lacks are left out; InputError where nothing is left.
     """
     jobs, by_key = {}, {}
 
@@ -171,9 +182,13 @@ def collect(tables, seeds, place, any_sources=False):
             jobs[source, seed] = by_key.setdefault(job.key, job)
         return jobs[source, seed]
 
+    lacking = absent(tables, place)
+    if all(set(place.lacks(cell.source)) & lacking for table in tables for cell in table.cells.values()):
+        for name in sorted(lacking):
+            place.dataset(name)     # which says what is missing
     for table in tables:
         for cell in table.cells.values():
-            for seed in seeds_of(cell.source, seeds):
+            for seed in seeds_of(cell.source, seeds) if not place.lacks(cell.source) else ():
                 job = want(cell.source, seed)
                 if isinstance(cell.source, Train) and datasets.has_split(place.dataset(cell.source.data), cell.view.split):
                     job.views.add(cell.view)
@@ -182,6 +197,11 @@ def collect(tables, seeds, place, any_sources=False):
             for train in source.needs:
                 want(train, seed).weights = True
     return dict(sorted(jobs.items(), key=lambda item: isinstance(item[0][0], Measure)))
+
+
+def absent(tables, place):
+    """The names of the sets that tables run on, and of which the user's data has no folder."""
+    return {name for table in tables for source in table.sources() for name in place.lacks(source)}
 
 
 def unique(jobs):
