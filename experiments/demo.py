@@ -175,7 +175,7 @@ def write_report(out, started, aims=True):
             plotted.append((f"{name}, {split}", values))
     common = sets["common"]
     decoder = run.method.decoder(run.method.Decoding(), fitted)
-    points = evaluate.decode_faces(net, {"default": decoder}, common, mx.cpu())["default"]
+    points = evaluate.decode_faces(net, {"default": decoder}, common, [mx.cpu()])["default"]
     ours = evaluate.face_errors(points, common.faces, index.normaliser, index.layout)
     log = [row for row in read_log(out / "gv") if row[f"nme_{index.normaliser}"]]
     minutes = [float(row["seconds"]) / 60 for row in log]

@@ -81,7 +81,7 @@ def test_decoded_points_come_back_to_the_image(index, faces, crop, shrink):
     dataset = FaceDataset(index.folder, faces, 68, crop)
     matrices = [crop.matrix(face.box, shrink) for face in faces]
     oracle = Oracle(dataset, matrices)
-    found = evaluate.decode_faces(oracle, {"a": oracle.decode}, dataset, mx.cpu(), matrices if shrink else None)
+    found = evaluate.decode_faces(oracle, {"a": oracle.decode}, dataset, [mx.cpu()], matrices if shrink else None)
     assert found["a"].shape == (20, 68, 2)
     assert np.abs(found["a"] - evaluate.true_points(faces)).max() < 1e-3
 
@@ -90,7 +90,7 @@ def test_many_decoders_one_forward(index, faces):
     dataset = FaceDataset(index.folder, faces, 68, Crop(64))
     oracle = Oracle(dataset, [dataset.matrix(i) for i in range(20)])
     decoders = {"true": oracle.decode, "right": lambda rows: oracle.decode(rows) + mx.nd.array([1, 0]), "again": oracle.decode}
-    found = evaluate.decode_faces(oracle, decoders, dataset, mx.cpu())
+    found = evaluate.decode_faces(oracle, decoders, dataset, [mx.cpu()])
     assert oracle.batches == [(16, 3, 64, 64), (4, 3, 64, 64)]
     assert list(found) == ["true", "right", "again"]
     np.testing.assert_array_equal(found["true"], found["again"])
@@ -103,7 +103,7 @@ def test_batches_do_not_change_the_points(index, faces, run):
     loaded, _, fitted, net = open_run(METHODS, run, [mx.cpu()])
     dataset = FaceDataset(index.folder, faces, 68, loaded.crop)
     decoders = {"d": loaded.method.decoder(loaded.method.Decoding(), fitted)}
-    one, many = (evaluate.decode_faces(net, decoders, dataset, mx.cpu(), batch=batch)["d"] for batch in (1, 7))
+    one, many = (evaluate.decode_faces(net, decoders, dataset, [mx.cpu()], batch=batch)["d"] for batch in (1, 7))
     np.testing.assert_allclose(one, many, atol=1e-3)
 
 
@@ -128,7 +128,7 @@ def test_predictor_reads_as_evaluation_does(index, faces, run):
     decodings = {"off": {"beyond_box": False}, "on": {}}
     decoders = {name: loaded.method.decoder(prediction_decoding(loaded.method, decoding), fitted)
                 for name, decoding in decodings.items()}
-    expected = evaluate.decode_faces(net, decoders, dataset, mx.cpu())
+    expected = evaluate.decode_faces(net, decoders, dataset, [mx.cpu()])
     for name, decoding in decodings.items():
         predictor = Predictor(METHODS, run, decoding=decoding)
         for i, face in enumerate(faces[:5]):

@@ -70,7 +70,7 @@ def child(folder, data, devices, resume=False, save_seconds=0.0, kill=None):
     training.Optimiser.step, mx.nd.save, checkpoint.write_json = killing_step, killing_save, killing_write
     index = read_index(data)
     from helpers import tiny_run
-    curve = evaluate.curve_of(tiny_run(**SETTINGS), index, read_split(index, "common"), mx.cpu())
+    curve = evaluate.curve_of(tiny_run(**SETTINGS), index, read_split(index, "common"), [mx.cpu()])
     train_tiny(folder, index, FACES, devices, settings=SETTINGS, curve=curve, resume=resume)
 
 

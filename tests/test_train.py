@@ -210,7 +210,7 @@ def test_a_few_faces_are_learnt(tmp_path):
     settings = {**STILL, "size": 64, "stem_stride": 2, "side": 32, "width": 64, "batch": 2, "epochs": 80, "lr": 2e-3,
                 "curve_every": 80}
     run, faces = tiny_run(**settings), read_split(index, "train")
-    curve = evaluate.curve_of(run, index, faces, mx.cpu())
+    curve = evaluate.curve_of(run, index, faces, [mx.cpu()])
     train_tiny(tmp_path / "run", index, settings=settings, curve=curve)
     rows = training.read_log(tmp_path / "run")
     losses = [float(row["loss"]) for row in rows]

@@ -70,7 +70,7 @@ def read(context):
     def keep(outputs, _):
         vectors.append(np.stack([output.asnumpy() for output in outputs], axis=2))
 
-    found = evaluate.decode_faces(net, decoders, dataset, context.device, matrices,
+    found = evaluate.decode_faces(net, decoders, dataset, [context.device], matrices,
                                   observe=keep)
     true = evaluate.true_points(faces)
     boxes = np.array([dataset.box(i) for i in range(len(faces))])

@@ -16,19 +16,19 @@ from gv.core.run import open_run
 THRESHOLDS = (0.1, 0.08)    # of failure rate and AUC: 300W, COFW and WFLW; JD-landmark
 
 
-def evaluate_views(methods, folder, index, views, device):
+def evaluate_views(methods, folder, index, views, devices):
     """{view: {"faces", "metrics", "errors"}} of a trained run. One forward pass a shrink, whatever the splits and decodings.
 
     ``errors`` holds the NME of each image, (N,), by the index's normaliser.
     """
-    run, _, fitted, net = open_run(methods, folder, [device])
+    run, _, fitted, net = open_run(methods, folder, devices)
     results = {}
     for shrink in sorted({view.shrink for view in views}):
-        results.update(_evaluate(run, fitted, net, index, [view for view in views if view.shrink == shrink], device))
+        results.update(_evaluate(run, fitted, net, index, [view for view in views if view.shrink == shrink], devices))
     return results
 
 
-def _evaluate(run, fitted, net, index, views, device):
+def _evaluate(run, fitted, net, index, views, devices):
     """``evaluate_views`` of views that share their boxes."""
     faces, rows, seen = [], {}, {}     # every face once, and the rows of each split
     for split in sorted({view.split for view in views}):
@@ -42,7 +42,7 @@ def _evaluate(run, fitted, net, index, views, device):
     decodings = {view.decoding: fill(run.method.Decoding, dict(view.decoding)) for view in views}
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     matrices = [run.crop.matrix(dataset.box(i), views[0].shrink) for i in range(len(faces))]
-    found, results = evaluate.measure(run, fitted, net, index, dataset, decodings, device, matrices), {}
+    found, results = evaluate.measure(run, fitted, net, index, dataset, decodings, devices, matrices), {}
     for view in views:
         measured = found.of(rows[view.split])
         errors = measured.errors[view.decoding]
@@ -60,9 +60,9 @@ def train_job(methods, run, folder, data, views, devices, quiet=True):
     contexts = parse_devices(devices)
     curve = None
     if run.training.curve_split:
-        curve = evaluate.curve_of(run, index, read_split(index, run.training.curve_split), contexts[0])
+        curve = evaluate.curve_of(run, index, read_split(index, run.training.curve_split), contexts)
     training.train(folder, run, index, faces, contexts, resume=True, curve=curve, quiet=quiet)
-    results = evaluate_views(methods, folder, index, views, contexts[0]) if views else {}
+    results = evaluate_views(methods, folder, index, views, contexts) if views else {}
     sidecar = training.checkpoint.read_sidecar(folder)
     return {**sidecar, "train_faces": len(faces)}, training.read_log(folder), results
 

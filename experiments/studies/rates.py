@@ -48,7 +48,7 @@ def error_of(method, preset, settings, seed, index, folder):
     training.train(folder, run, index, choose_faces(ours, run.training.faces), devices, resume=True)
     run, _, fitted, net = open_run(METHODS, folder, devices)
     dataset = FaceDataset(index.folder, kept, index.layout, run.crop)
-    found = evaluate.measure(run, fitted, net, index, dataset, {"default": run.method.Decoding()}, devices[0])
+    found = evaluate.measure(run, fitted, net, index, dataset, {"default": run.method.Decoding()}, devices)
     nme = float(np.mean(found.errors["default"][index.normaliser]))
     write_json(stored, {"nme": nme, "method": method, "faces": len(kept), "config": run.config()})
     return nme

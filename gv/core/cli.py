@@ -14,6 +14,7 @@ import warnings
 from gv import __version__
 from gv.core import exits
 from gv.core.errors import InputError, PartlyDone
+from gv.core.machine import CPU_SCRATCH, SCRATCHES, cores
 
 LOADER_CORES = 1    # left free for the thread that cuts the next batch: OpenMP's waiting threads lose threefold beside it
 
@@ -55,6 +56,8 @@ def _parser(program, method_names, presets, more):
                        help=f"change one option of the preset; may be repeated; {program} options lists them")
     train.add_argument("--seed", type=int, help="of weights, order and augmentation (default 0)")
     train.add_argument("--out", required=True, help="folder of the run; must be new, unless --resume")
+    train.add_argument("--workers", type=int, help="processes that cut the batches, which changes no number (default: none for "
+                                                   "CPUs, up to 4 a GPU)")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
 
     evaluate = command("eval", "Measure a run's error on a split.",
@@ -109,8 +112,9 @@ def _set_threads(arguments):
     if arguments.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     elif "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        os.environ["OMP_NUM_THREADS"] = str(max(1, (cores - LOADER_CORES) // sharing))
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (cores() - LOADER_CORES) // sharing))
+    if sharing > 1:     # for batchnorm=sync
+        os.environ.setdefault(SCRATCHES, str(CPU_SCRATCH))
     import cv2
     cv2.setNumThreads(1)
 

@@ -13,7 +13,7 @@ from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, me
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
-from gv.core.devices import parse_devices
+from gv.core.devices import memory_text, parse_devices
 from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
@@ -43,6 +43,8 @@ def train(arguments, methods):
         settings["seed"] = str(arguments.seed)
     run = plan(methods, arguments.method, arguments.preset, settings, index.layout, index.source)
     devices = parse_devices(arguments.devices)
+    if (arguments.workers or 0) < 0:
+        raise InputError("--workers", arguments.workers, "0 or more")
     out = Path(arguments.out)
     if out.exists() and not arguments.resume:
         raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
@@ -55,14 +57,16 @@ def train(arguments, methods):
     elif run.training.detector_faces:
         dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
         run = run.with_detector(detector.fit_detector(dataset, run.training.detector_faces))
-    curve = evaluate.curve_of(run, index, curve_faces, devices[0]) if curve_faces else None
-    training.train(out, run, index, faces, devices, arguments.resume, curve)
+    curve = evaluate.curve_of(run, index, curve_faces, devices) if curve_faces else None
+    training.train(out, run, index, faces, devices, arguments.resume, curve, workers=arguments.workers)
     sidecar = checkpoint.read_sidecar(out)
     rows = training.read_log(out)
     report = {"run": str(out), "method": run.method.name, "steps": sidecar["step"], "seconds": round(sidecar["seconds"], 1),
-              "loss": float(rows[-1]["loss"]), "start": sidecar["start"], "provenance": sidecar["provenance"]}
+              "loss": float(rows[-1]["loss"]), "memory": sidecar["memory"],
+              "start": sidecar["start"], "provenance": sidecar["provenance"]}
     return report, (f"{out}: {report['method']} trained {report['start']} for {report['steps']} steps in "
-                    f"{report['seconds']:.0f} s, last loss {report['loss']:.4g} ({report['provenance']})")
+                    f"{report['seconds']:.0f} s, last loss {report['loss']:.4g} ({report['provenance']}); "
+                    f"memory: {memory_text(report['memory'])}")
 
 
 def options(arguments, methods):
@@ -120,8 +124,8 @@ def eval(arguments, methods):
         raise InputError("--shrink", arguments.shrink, "a share from 0 to below 1")
     if arguments.threshold <= 0:
         raise InputError("--threshold", arguments.threshold, "more than 0")
-    device = parse_devices(arguments.devices)[0]
-    run, sidecar, fitted, net = open_run(methods, arguments.run, [device])
+    devices = parse_devices(arguments.devices)
+    run, sidecar, fitted, net = open_run(methods, arguments.run, devices)
     index = read_index(arguments.data)
     split = arguments.split or _default_split(index)
     faces = read_split(index, split)
@@ -145,7 +149,7 @@ def eval(arguments, methods):
     if arguments.shrink:
         name += f"_shrink{arguments.shrink:g}"
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
-    found = evaluate.measure(run, fitted, net, index, dataset, decodings, device, matrices)
+    found = evaluate.measure(run, fitted, net, index, dataset, decodings, devices, matrices)
     errors = found.errors
     covered = [coverage.coverage(geometry.transform_points(matrix, face.points), run.crop.size)
                for matrix, face in zip(matrices, faces)]

@@ -10,7 +10,7 @@ from gv.core.errors import InputError, one_of
 
 PRESETS = ("paper", "mini", "ablate", "smoke")     # the sizes that every method has, the largest first
 SCHEDULES = ("step", "cosine")
-BATCHNORMS = ("train", "frozen")
+BATCHNORMS = ("train", "frozen", "sync")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Training:
     "cosine" (down to 0), after warmup epochs of a rising rate. wd: weight decay, as MXNet's Adam applies it.
     seed: of weights, order and augmentation. faces: how many training faces to use, 0 = all.
     start: "scratch", "imagenet" (the zoo's weights, from the network), a .params file of the zoo, or a run's folder.
-    batchnorm: "train", or "frozen" (running statistics are used and left as they are).
+    batchnorm: "train"; "sync" (over all devices, where "train" takes each device's share of a batch by itself); or "frozen"
+    (running statistics are used and left as they are).
     curve_split, curve_every: evaluate that split every so many epochs for the curve; it selects nothing.
     detector_faces: training faces to fit the cascade's boxes on, 0 = none.
     """

@@ -182,10 +182,21 @@ def training_batches(dataset, batch, epoch, first_step=0):
     The last batch holds what is left over and may be smaller.
     """
     dataset.epoch = epoch
-    order = epoch_order(len(dataset), dataset.seed, epoch)
-    for start in range(first_step * batch, len(order), batch):
-        crops, points = zip(*(dataset[int(index)] for index in order[start:start + batch]))
-        yield to_input(np.stack(crops)), np.stack(points)
+    for rows in batch_rows(dataset, batch, epoch, first_step):
+        crops, points = cut(dataset, rows)
+        yield to_input(crops), points
+
+
+def batch_rows(dataset, batch, epoch, first_step=0):
+    """The samples of each batch of one epoch from ``first_step`` on, as lists of int."""
+    order = epoch_order(len(dataset), dataset.seed, epoch).tolist()
+    return [order[start:start + batch] for start in range(first_step * batch, len(order), batch)]
+
+
+def cut(dataset, rows):
+    """Samples of a data set stacked: crops (b, S, S, 3) uint8, points_px (b, L, 2) float32."""
+    crops, points = zip(*(dataset[row] for row in rows))
+    return np.stack(crops), np.stack(points)
 
 
 def split_batch(images, points, devices):

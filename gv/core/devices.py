@@ -3,6 +3,7 @@
 import mxnet as mx
 
 from gv.core.errors import InputError
+from gv.core.machine import peak_memory
 
 
 def parse_devices(text, there=True):
@@ -18,3 +19,21 @@ def parse_devices(text, there=True):
         raise InputError("--devices", f'"{text}" with {mx.context.num_gpus()} GPUs seen', "GPUs that are there",
                          "use cpu:0, or install an MXNet build for your CUDA")
     return [mx.Context(kind, number) for number in numbers]
+
+
+def memory_used(devices):
+    """{device: bytes}: of each GPU what is taken now, by MXNet's pool, which gives nothing back, and by whoever else is there; of
+    CPUs the process's peak."""
+    used = {}
+    for device in devices:
+        if device.device_type == "gpu":
+            free, total = mx.context.gpu_memory_info(device.device_id)
+            used[f"gpu:{device.device_id}"] = total - free
+        else:
+            used["cpu"] = peak_memory()
+    return used
+
+
+def memory_text(used):
+    """``memory_used`` in words."""
+    return ", ".join(f"{name} {size / 2**30:.1f} GiB" for name, size in used.items())

@@ -17,6 +17,10 @@ class InputError(Exception):
             parts.append(self.mend)
         super().__init__(" ".join("; ".join(parts).split()))
 
+    def __reduce__(self):
+        """Copied from process to process by its parts: the line alone would not make it again."""
+        return type(self), (self.where, self.found, self.expected, self.mend)
+
 
 class PartlyDone(InputError):
     """Some of what was asked for could not be used; the rest was done: ``report`` and ``text`` say it, as a command's do."""
@@ -24,6 +28,9 @@ class PartlyDone(InputError):
     def __init__(self, report, text, *error):
         super().__init__(*error)
         self.report, self.text = report, text
+
+    def __reduce__(self):
+        return type(self), (self.report, self.text, self.where, self.found, self.expected, self.mend)
 
 
 def one_of(where, found, choices, what=""):

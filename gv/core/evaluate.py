@@ -1,6 +1,7 @@
 """Errors of a net on a split: one forward pass, read by as many decoders as asked."""
 
 import csv
+from collections import deque
 from dataclasses import dataclass
 
 import mxnet as mx
@@ -18,23 +19,32 @@ YAW_BINS = (("light", 0, 30), ("medium", 30, 60), ("large", 60, 90), ("heavy", 9
 YAW_STEP = 15
 
 
-def decode_faces(net, decoders, dataset, device, matrices=None, batch=EVALUATION_BATCH, observe=None):
+def decode_faces(net, decoders, dataset, devices, matrices=None, batch=EVALUATION_BATCH, observe=None):
     """{name: points (N, L, 2) in image pixels} of every face of a data set.
 
-    decoders: {name: HybridBlock from the net's outputs to points in crop pixels}. matrices: image to crop, (2, 3) a
+    decoders: {name: HybridBlock from the net's outputs to points in crop pixels}. devices: MXNet contexts that hold the net and
+    the decoders; batches go round them, so that their number changes no number. matrices: image to crop, (2, 3) a
     face; None takes the data set's own. observe: called with (outputs, true points (b, L, 2) in crop pixels) of each batch.
     """
     found = {name: [] for name in decoders}
-    for start in range(0, len(dataset), batch):
+    working = deque()    # a batch a device, whose results nobody has waited for
+
+    def finish(rows, to_crop, outputs, decoded):
+        if observe:
+            observe(outputs, np.stack([geometry.transform_points(m, dataset.faces[i].points) for i, m in zip(rows, to_crop)]))
+        for name, points in decoded.items():
+            found[name] += [geometry.transform_points(geometry.invert(m), p) for m, p in zip(to_crop, points.asnumpy())]
+
+    for number, start in enumerate(range(0, len(dataset), batch)):
         rows = range(start, min(start + batch, len(dataset)))
         to_crop = [dataset.matrix(i) if matrices is None else matrices[i] for i in rows]
         crops = [geometry.warp(dataset.picture(i), matrix, dataset.crop.size) for i, matrix in zip(rows, to_crop)]
-        outputs = as_list(net(mx.nd.array(to_input(np.stack(crops)), ctx=device)))
-        if observe:
-            observe(outputs, np.stack([geometry.transform_points(m, dataset.faces[i].points) for i, m in zip(rows, to_crop)]))
-        for name, decoder in decoders.items():
-            points = decoder(*outputs).asnumpy()
-            found[name] += [geometry.transform_points(geometry.invert(m), p) for m, p in zip(to_crop, points)]
+        if len(working) == len(devices):
+            finish(*working.popleft())
+        outputs = as_list(net(mx.nd.array(to_input(np.stack(crops)), ctx=devices[number % len(devices)])))
+        working.append((rows, to_crop, outputs, {name: decoder(*outputs) for name, decoder in decoders.items()}))
+    while working:
+        finish(*working.popleft())
     return {name: np.stack(points) for name, points in found.items()}
 
 
@@ -86,15 +96,16 @@ class Measured:
         return Measured(errors, {name: values[rows] for name, values in self.own.items()})
 
 
-def measure(run, fitted, net, index, dataset, decodings, device, matrices=None):
+def measure(run, fitted, net, index, dataset, decodings, devices, matrices=None):
     """``Measured`` of the faces of a data set, with a trained run's net.
 
-    decodings: {name: instance of the method's Decoding}. matrices: image to crop, (2, 3) a face; None takes the data set's own.
+    decodings: {name: instance of the method's Decoding}. devices: those that the net is on; all are used. matrices: image to
+    crop, (2, 3) a face; None takes the data set's own.
     """
-    decoders = {name: run.method.ready_decoder(decoding, fitted, device) for name, decoding in decodings.items()}
+    decoders = {name: run.method.ready_decoder(decoding, fitted, devices) for name, decoding in decodings.items()}
     diagnose, told = run.method.diagnostics(run.method.Decoding(), fitted), []
     observe = (lambda outputs, true: told.append(diagnose(outputs, true))) if diagnose else None
-    points = decode_faces(net, decoders, dataset, device, matrices, observe=observe)
+    points = decode_faces(net, decoders, dataset, devices, matrices, observe=observe)
     norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
     errors = {name: {norm: face_errors(found, dataset.faces, norm, index.layout) for norm in norms}
               for name, found in points.items()}
@@ -168,14 +179,14 @@ def by_yaw_steps(errors, faces):
     return figures
 
 
-def curve_of(run, index, faces, device):
+def curve_of(run, index, faces, devices):
     """A function of (net, fitted) to {"nme_<normaliser>": error on these faces}, for the curve drawn during training."""
 
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
 
     def measure(net, fitted):
-        decoder = run.method.ready_decoder(run.method.Decoding(), fitted, device)
-        points = decode_faces(net, {"default": decoder}, dataset, device)["default"]
+        decoder = run.method.ready_decoder(run.method.Decoding(), fitted, devices)
+        points = decode_faces(net, {"default": decoder}, dataset, devices)["default"]
         return {f"nme_{index.normaliser}": float(face_errors(points, faces, index.normaliser, index.layout).mean())}
 
     return measure

@@ -51,10 +51,10 @@ class Method(ABC):
     def decoder(self, decoding, fitted):
         """The HybridBlock from (*outputs) to points_px (B, L, 2), in crop pixels."""
 
-    def ready_decoder(self, decoding, fitted, device):
-        """``decoder`` with the constants it may hold on ``device``."""
+    def ready_decoder(self, decoding, fitted, devices):
+        """``decoder`` with the constants it may hold on ``devices``: an MXNet context, or a list of them."""
         decoder = self.decoder(decoding, fitted)
-        decoder.initialize(ctx=device)
+        decoder.initialize(ctx=devices)
         return decoder
 
     def load_start(self, net, path, devices):

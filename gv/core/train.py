@@ -16,13 +16,17 @@ from mxnet import autograd, gluon
 from tqdm import tqdm
 
 from gv.core import checkpoint, coverage
-from gv.core.data import FaceDataset, split_batch, training_batches
+from gv.core.data import FaceDataset, split_batch
+from gv.core.devices import memory_used
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
 from gv.core.faces import faces_digest
 from gv.core.files import lock, remove_leftovers, replacing, write_json
+from gv.core.loader import Loader, default_workers
+from gv.core.machine import cores
 from gv.core.method import as_list
 from gv.core.run import CONFIG_FILE, check_whole, read_fitted, refuse_other
+from gv.core.synced import synchronise
 
 LOG_FILE = "log.csv"
 LOG_SECONDS = 30    # between lines of progress where nobody watches
@@ -144,7 +148,8 @@ def share_statistics(net, devices):
                 parameter.set_data(mx.nd.add_n(*(copy.as_in_context(mx.cpu()) for copy in copies)) / len(copies))
 
 
-def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=False, stop_after=None):
+def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=False, stop_after=None,
+          workers=None):
     """Train ``run`` on ``faces`` of ``index`` and leave a checkpoint, log.csv and config.json in ``folder``.
 
     devices: MXNet contexts; each takes an equal share of every batch. resume: go on from the checkpoint in ``folder``
@@ -152,16 +157,18 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     Ctrl-C and TERM leave a checkpoint at the next step and raise ``exits.Interrupted``. InputError where another process trains
     in ``folder``, or its checkpoint is of other options, faces or numbers of devices.
     curve: function of (net, fitted) to {name: number}, called as ``training.curve_every`` asks and logged; it selects nothing.
-    stop_after: end early after so many steps in all (a checkpoint is left). Returns the net.
+    stop_after: end early after so many steps in all (a checkpoint is left). workers: processes that cut the batches, which
+    changes no number; 0: this one; None: as many as GPUs want. Returns the net.
 
-    BatchNorm normalises each device's share by itself; the running statistics are averaged over devices after every epoch.
+    BatchNorm normalises each device's share by itself, unless ``batchnorm=sync``; the running statistics are averaged over
+    devices after every epoch.
     """
     folder = Path(folder)
     steady_memory()
     with ExitStack() as held, Stop().listening() as stop:
         if folder.is_dir():
             _claim(folder, held)
-        return _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, stop, held)
+        return _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held)
 
 
 def _claim(folder, held):
@@ -173,7 +180,7 @@ def _claim(folder, held):
     held.enter_context(mine)
 
 
-def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, stop, held):
+def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held):
     """``train``. stop: says whether an end was asked for; held: keeps the folder's lock, once there is a folder."""
     training, new = run.training, not folder.is_dir()
     remove_leftovers(folder)
@@ -213,6 +220,8 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
             checkpoint.scatter_statistics(net, saved["statistics"], folder)
     if training.batchnorm == "frozen":
         freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
+    if training.batchnorm == "sync" and len(devices) > 1:
+        synchronise(net, devices)
     net.hybridize(static_alloc=True)
     loss = run.method.loss(fitted)
     loss.initialize(ctx=devices)
@@ -233,11 +242,13 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
                  "devices": [str(device) for device in devices],
                  "within_epoch": {"losses": epoch_loss, "images": epoch_images} if step % steps_an_epoch else None,
-                 "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
+                 "versions": versions(), "memory": memory_used(devices), "finished": step >= training.epochs * steps_an_epoch}
         apart = len(devices) > 1 and step % steps_an_epoch      # BatchNorm's statistics, averaged when an epoch ends
         checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state(),
                         checkpoint.gather_statistics(net) if apart else None)
 
+    workers = default_workers(devices, cores()) if workers is None else workers
+    loader = held.enter_context(Loader(dataset, training.batch, workers))
     last_save = clock = time.perf_counter()
     end = training.epochs * steps_an_epoch
     with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True,
@@ -246,7 +257,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
             epoch, first = divmod(step, steps_an_epoch)
             epoch_loss, epoch_images, epoch_start = list(within["losses"]), within["images"], time.perf_counter()
             earlier, within = epoch_images, {"losses": [], "images": 0}
-            for images, points in training_batches(dataset, training.batch, epoch, first):
+            for images, points in loader.batches(epoch, first):
                 parts = split_batch(images, points, devices)
                 with autograd.record():
                     losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
