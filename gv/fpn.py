@@ -17,6 +17,27 @@ def head(landmarks, width):
     return nn.Conv2D(landmarks, 1, in_channels=width, weight_initializer=mx.init.Normal(HEAD_SPREAD))
 
 
+def entries(channels, normalise):
+    """What each of the encoder's maps passes first: BatchNorm and ReLU where it is a raw sum, else nothing."""
+    taps = nn.HybridSequential(prefix="entry_")
+    for count in channels:
+        tap = nn.HybridSequential()
+        if normalise:
+            tap.add(nn.BatchNorm(in_channels=count), nn.Activation("relu"))
+        taps.add(tap)
+    return taps
+
+
+def laterals(channels, width):
+    """A 1x1 convolution to ``width`` channels a map; InputError for none."""
+    if width < 1:
+        raise InputError("width", width, "at least 1")
+    found = nn.HybridSequential(prefix="lateral_")
+    for count in channels:
+        found.add(nn.Conv2D(width, 1, in_channels=count, weight_initializer=mx.init.Xavier()))
+    return found
+
+
 def _growth(native, side, upsample):
     """How many times more cells than the finest map's ``native``: 1, or, where ``upsample`` allows it, 2, 4, ..."""
     extra = side // native
@@ -40,19 +61,11 @@ class FPN(HybridBlock):
 
     def __init__(self, channels, landmarks, native, side, width=256, normalise=True, relu=False, upsample=False, **kwargs):
         super().__init__(**kwargs)
-        if width < 1:
-            raise InputError("width", width, "at least 1")
         self.side, self.extra, self.levels = side, _growth(native, side, upsample), len(channels)
         self.sides, self.linear = [native // 2 ** level for level in range(len(channels))], not relu
         with self.name_scope():
-            self.entry = nn.HybridSequential(prefix="entry_")
-            self.laterals = nn.HybridSequential(prefix="lateral_")
-            for count in channels:
-                tap = nn.HybridSequential()
-                if normalise:
-                    tap.add(nn.BatchNorm(in_channels=count), nn.Activation("relu"))
-                self.entry.add(tap)
-                self.laterals.add(nn.Conv2D(width, 1, in_channels=count, weight_initializer=mx.init.Xavier()))
+            self.entry = entries(channels, normalise)
+            self.laterals = laterals(channels, width)
             self.smooth = nn.Conv2D(width, 3, padding=1, in_channels=width, weight_initializer=mx.init.Xavier())
             self.after = nn.HybridSequential(prefix="after_")
             if relu:

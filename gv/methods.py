@@ -16,7 +16,8 @@ ENLARGE = {"cofw": 0.1, "wflw": 0.25}     # Section 4.3: share added to the squa
 
 @dataclass(frozen=True)
 class VectorOptions:
-    """encoder; decoder: fpn, fpn_relu or hrnet; width: the FPN's channels; side: cells of the heatmap, none: the finest map's.
+    """encoder; decoder: fpn, fpn_relu, hrnet, or lines, which is ours; width: its channels; side: cells of the heatmap, none:
+    the finest map's.
 
     stem_stride: of the finest map, 4 as published, 2 with the first pooling's stride dropped. upsample: allow more cells than
     that map has. taps: normalised or raw. sigma, theta, label, rounding: Eq. 2. bands, alpha: Eq. 4 and 5. folded: compute the

@@ -16,6 +16,7 @@ MOST = 2.0          # times the loss of predicting nothing, at the first step
 CASES = [(method, {"encoder": encoder, **decoder}) for method in GAUSSIAN_VECTOR for encoder in ENCODERS
          for decoder in ({}, {"decoder": "fpn_relu"})]
 CASES += [(method, {"decoder": "hrnet"}) for method in GAUSSIAN_VECTOR]
+CASES += [("gv", {"encoder": encoder, "decoder": "lines"}) for encoder in ENCODERS]
 CASES += [(method, settings) for method in ANCHORFACE for settings in ({}, {"multiplier": 1.0}, {"stem_stride": 4, "size": 224})]
 CASES += [("regression", {"features": "flatten"}), ("regression", {"conv5": True, "multiplier": 1.0})]
 

@@ -331,3 +331,64 @@ def test_bad_options_are_one_line_that_lists_what_there_is(options, words):
     with pytest.raises(InputError) as caught:
         vector_net(**options)
     assert all(word in str(caught.value) for word in words) and "\n" not in str(caught.value)
+
+
+# The head on lines
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_lines_make_vectors_of_averages_alone(encoder):
+    """In float64 from the encoder's maps on: averages, laterals, nearest upsampling, and each direction's convolutions."""
+    net = started(vector_net(encoder, landmarks=5, decoder="lines"))
+    rng = np.random.default_rng(3)
+    for name, parameter in net.decoder._collect_params_with_prefix().items():
+        if name.endswith(("gamma", "beta", "running_mean", "running_var", "bias")):
+            parameter.set_data(mx.nd.array(rng.uniform(0.5, 1.5, parameter.shape)))
+    x = pictures()
+    weights = {name: p.data().asnumpy().astype(np.float64) for name, p in net.decoder._collect_params_with_prefix().items()}
+
+    def normalised(value, name, axis=1):
+        shape = [-1 if i == axis else 1 for i in range(value.ndim)]
+        gamma, beta, mean, var = (weights[f"{name}.{part}"].reshape(shape)
+                                  for part in ("gamma", "beta", "running_mean", "running_var"))
+        return np.maximum(gamma * (value - mean) / np.sqrt(var + 1e-5) + beta, 0)
+
+    maps = [m.asnumpy().astype(np.float64) for m in net.features(x)]
+    if net.encoder.raw_sums:
+        maps = [normalised(m, f"entry.{level}.0") for level, m in enumerate(maps)]
+    for found, axis, branch in zip(net(x), (2, 3), ("across", "down")):
+        merged = 0
+        for level in (3, 2, 1, 0):
+            kernel, bias = weights[f"laterals.{level}.weight"][:, :, 0, 0], weights[f"laterals.{level}.bias"]
+            lateral = np.einsum("oc,bcn->bon", kernel, maps[level].mean(axis)) + bias[None, :, None]
+            merged = lateral + (np.repeat(merged, 2, axis=2) if level < 3 else 0)
+        for layer in (0, 3, 6):
+            kernel, padded = weights[f"{branch}.{layer}.weight"][:, :, 0], np.pad(merged, ((0, 0), (0, 0), (1, 1)))
+            merged = sum(np.einsum("oc,bcn->bon", kernel[:, :, tap], padded[:, :, tap:tap + SIDE]) for tap in range(3))
+            merged = normalised(merged, f"{branch}.{layer + 1}")
+        expected = (np.einsum("oc,bcn->bon", weights[f"{branch}.9.weight"][:, :, 0, 0], merged)
+                    + weights[f"{branch}.9.bias"][None, :, None])
+        np.testing.assert_allclose(found.asnumpy(), expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("encoder, stem_stride", [*((name, 4) for name in ENCODERS), (SMALL, 2)])
+def test_a_net_on_lines_trains_in_every_weight(encoder, stem_stride):
+    net = vector_net(encoder, side=None, decoder="lines", stem_stride=stem_stride)
+    net.initialize(mx.init.Xavier())
+    net.hybridize(static_alloc=True)
+    side = SIZE // stem_stride
+    (x, y), gradients = gradients_of(net, pictures(), output_weights(19, side))
+    assert x.shape == y.shape == (BATCH, 19, side) and np.isfinite(x).all() and np.isfinite(y).all()
+    assert set(net._collect_params_with_prefix()) - set(gradients) == frozen_by_design(net)
+    assert all(np.isfinite(g).all() for g in gradients.values())
+    assert {name for name, g in gradients.items() if not g.any()} <= cancelled(encoder)
+
+
+def test_lines_have_no_heatmap_and_are_no_decoder_of_heatmaps():
+    net = started(vector_net(decoder="lines"))
+    with pytest.raises(InputError, match="heatmaps: none with decoder=lines; expected decoder=fpn, fpn_relu, hrnet"):
+        net.heatmaps(pictures())
+    with pytest.raises(InputError, match='decoder: "lines"; expected one of fpn, fpn_relu, hrnet'):
+        HeatmapNet(19, SIZE, encoder=SMALL, decoder="lines")
+    for options, words in (({"folded": True}, "folded"), ({"side": 32}, "side: 32; expected 16"), ({"width": 0}, "width")):
+        with pytest.raises(InputError, match=words):
+            vector_net(decoder="lines", **options)
