@@ -1,5 +1,6 @@
 """Band Pooling Module: a heatmap a landmark becomes two vectors a landmark (GV, Section 3.3, Eq. 3-5)."""
 
+import numpy as np
 from mxnet.gluon import HybridBlock
 
 from gv.core.errors import InputError
@@ -42,6 +43,13 @@ class BandPooling(HybridBlock):
         x = self._fuse([pool((self.side, width), (0, width // 2)) for width in self.bands])  # (B, L, 1, w)
         y = self._fuse([pool((width, self.side), (width // 2, 0)) for width in self.bands])  # (B, L, h, 1)
         return F.reshape(x, (0, 0, -1)), F.reshape(y, (0, 0, -1))
+
+    def matrix(self):
+        """The same pooling of lines as a matrix (side, side): line (..., side) times it."""
+        total, cells = 0, np.arange(self.side)
+        for share, width in zip((self.alpha, 1 - self.alpha) if len(self.bands) == 2 else (1,), self.bands):
+            total = total + share / width * (np.abs(cells[:, None] - cells) <= width // 2)
+        return total
 
     def smooth_profile(self, F, profile):
         """The same pooling of a heatmap whose average over the long side is already taken: (B, L, 1, n) -> (B, L, n)."""

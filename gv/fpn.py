@@ -50,6 +50,32 @@ def _growth(native, side, upsample):
     return extra
 
 
+def values(F, convolution, context):
+    """(weight, bias) of a convolution, as symbols or as arrays on a device."""
+    if F is mx.sym:
+        return convolution.weight.var(), convolution.bias.var()
+    return convolution.weight.data(context), convolution.bias.data(context)
+
+
+def means(F, m, side):
+    """The mean of a map's rows and that of its columns, (B, c, 1, side) each, of (B, c, side, side)."""
+    return (F.Pooling(m, kernel=(side, 1), pool_type="avg"),
+            F.transpose(F.Pooling(m, kernel=(1, side), pool_type="avg"), (0, 1, 3, 2)))
+
+
+def ends(F, m, side):
+    """``FPN._lines`` as it is fast forwards: (B, c, side, side) -> (B, c, 6, side)."""
+    across, down = means(F, m, side)
+    rows = [F.slice_axis(m, axis=2, begin=i, end=i + 1) for i in (0, side - 1)]
+    columns = [F.transpose(F.slice_axis(m, axis=3, begin=i, end=i + 1), (0, 1, 3, 2)) for i in (0, side - 1)]
+    return F.concat(across, *rows, down, *columns, dim=2)
+
+
+def head_of_means(F, head, m, side):
+    """Column and row means (B, L, 1, side) of the heatmaps that a 1x1 ``head`` makes of (B, width, side, side): they commute."""
+    return [head(line) for line in means(F, m, side)]
+
+
 class FPN(HybridBlock):
     """Feature pyramid decoder: laterals 1x1, nearest upsampling and addition from the top down, one 3x3 convolution at
     the finest level, 1x1 to the landmarks (Lin et al., cited as [38]; docs/readings.md: the width is ours).
@@ -73,13 +99,17 @@ class FPN(HybridBlock):
             self.head = head(landmarks, width)
 
     def hybrid_forward(self, F, *maps):
+        return self.head(self._smoothed(F, maps))
+
+    def _smoothed(self, F, maps):
+        """What the head reads, (B, width, side, side)."""
         maps = [tap(m) for tap, m in zip(self.entry, maps)]
         merged = self.laterals[-1](maps[-1])
         for level in range(self.levels - 2, -1, -1):
             merged = self.laterals[level](maps[level]) + F.UpSampling(merged, scale=2, sample_type="nearest")
         if self.extra > 1:
             merged = F.UpSampling(merged, scale=self.extra, sample_type="nearest")
-        return self.head(self.after(self.smooth(merged)))
+        return self.after(self.smooth(merged))
 
     def profiles(self, F, maps, context=None):
         """Column means (B, L, 1, side) and row means (B, L, 1, side) of the heatmaps, without making the heatmaps.
@@ -90,19 +120,36 @@ class FPN(HybridBlock):
         conv(mean; k0 + k1 + k2) - conv(first / side; k2) - conv(last / side; k0).
         """
         lines = [self._lines(F, tap(m), side) for tap, m, side in zip(self.entry, maps, self.sides)]
+        columns, rows = self._merged_lines(F, lines)
+        weight, bias = values(F, self.smooth, context)
+        return (self.head(self._smooth_lines(F, columns, weight, bias)),
+                self.head(self._smooth_lines(F, rows, F.transpose(weight, (0, 1, 3, 2)), bias)))
+
+    def read(self, F, maps, context=None):
+        """``profiles`` as inference wants them, whatever the decoder: the last two convolutions are one where both are linear;
+        the head comes behind the averages where they are not."""
+        if not self.linear:
+            return head_of_means(F, self.head, self._smoothed(F, maps), self.side)
+        lines = [ends(F, tap(m), side) for tap, m, side in zip(self.entry, maps, self.sides)]
+        columns, rows = self._merged_lines(F, lines)
+        (weight, bias), (last, shift) = values(F, self.smooth, context), values(F, self.head, context)
+        last = F.reshape(last, (0, -1))                                           # (L, width)
+        bias = F.dot(last, bias) + shift
+        found = []
+        for lines, kernel in ((columns, weight), (rows, F.transpose(weight, (0, 1, 3, 2)))):
+            kernel = F.dot(last, F.reshape(self._of_lines(F, kernel), (0, -1)))   # (L, in * 9)
+            found.append(F.Convolution(lines, F.reshape(kernel, (0, -1, 3, 3)), bias, kernel=(3, 3), pad=(0, 1),
+                                       num_filter=self.head._channels))
+        return found
+
+    def _merged_lines(self, F, lines):
+        """(columns, rows), (B, width, 3, side) each, of each map's (B, c, 6, its side)."""
         merged = self.laterals[-1](lines[-1])                                     # (B, width, 6, side / 2^k)
         for level in range(self.levels - 2, -1, -1):
             merged = self.laterals[level](lines[level]) + F.repeat(merged, repeats=2, axis=3)
         if self.extra > 1:
             merged = F.repeat(merged, repeats=self.extra, axis=3)
-        if F is mx.sym:
-            weight, bias = self.smooth.weight.var(), self.smooth.bias.var()
-        else:
-            weight, bias = self.smooth.weight.data(context), self.smooth.bias.data(context)
-        columns = F.slice_axis(merged, axis=2, begin=0, end=3)
-        rows = F.slice_axis(merged, axis=2, begin=3, end=6)
-        return (self.head(self._smooth_lines(F, columns, weight, bias)),
-                self.head(self._smooth_lines(F, rows, F.transpose(weight, (0, 1, 3, 2)), bias)))
+        return F.slice_axis(merged, axis=2, begin=0, end=3), F.slice_axis(merged, axis=2, begin=3, end=6)
 
     @staticmethod
     def _lines(F, m, side):
@@ -118,11 +165,14 @@ class FPN(HybridBlock):
 
     def _smooth_lines(self, F, lines, weight, bias):
         """Mean over rows of the zero-padded 3x3 convolution, from (mean, first, last): (B, width, 3, side) -> (…, 1, side)."""
+        return F.Convolution(lines, self._of_lines(F, weight), bias, kernel=(3, 3), pad=(0, 1), num_filter=self.smooth._channels)
+
+    def _of_lines(self, F, weight):
+        """The kernel (out, in, 3, 3) that acts on (mean, first, last) as ``weight`` does on maps, averaged over its rows."""
         total = F.sum(weight, axis=2, keepdims=True)
         first = F.slice_axis(weight, axis=2, begin=2, end=3) * (-1.0 / self.side)
         last = F.slice_axis(weight, axis=2, begin=0, end=1) * (-1.0 / self.side)
-        folded = F.concat(total, first, last, dim=2)
-        return F.Convolution(lines, folded, bias, kernel=(3, 3), pad=(0, 1), num_filter=self.smooth._channels)
+        return F.concat(total, first, last, dim=2)
 
 
 class HRNetHead(HybridBlock):
@@ -140,5 +190,13 @@ class HRNetHead(HybridBlock):
             self.head = head(landmarks, total)
 
     def hybrid_forward(self, F, *maps):
+        return self.head(self._mixed(F, maps))
+
+    def _mixed(self, F, maps):
+        """What the head reads, (B, width, side, side)."""
         grown = [F.contrib.BilinearResize2D(m, height=self.side, width=self.side) for m in maps]
-        return self.head(F.relu(self.norm(self.mix(F.concat(*grown, dim=1)))))
+        return F.relu(self.norm(self.mix(F.concat(*grown, dim=1))))
+
+    def read(self, F, maps, context=None):
+        """Column and row means (B, L, 1, side) of the heatmaps, without making the heatmaps."""
+        return head_of_means(F, self.head, self._mixed(F, maps), self.side)

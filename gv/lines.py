@@ -3,7 +3,7 @@
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from gv.fpn import entries, head, laterals
+from gv.fpn import entries, head, laterals, means
 
 LAYERS, GROWTH = 3, 2     # 1x3 convolutions a direction; their channels over the laterals' (docs/results/lines.md)
 
@@ -39,16 +39,9 @@ class Lines(HybridBlock):
         return branch
 
     def hybrid_forward(self, F, *maps):
-        lines = [self._lines(F, tap(m), side) for tap, m, side in zip(self.entry, maps, self.sides)]    # (B, c, 2, side / 2^k)
-        merged = self.laterals[-1](lines[-1])
+        lines = [F.concat(*means(F, tap(m), side), dim=2) for tap, m, side in zip(self.entry, maps, self.sides)]
+        merged = self.laterals[-1](lines[-1])                                                           # (B, width, 2, side / 8)
         for level in range(len(lines) - 2, -1, -1):
-            merged = self.laterals[level](lines[level]) + F.repeat(merged, repeats=2, axis=3)           # (B, width, 2, ...)
+            merged = self.laterals[level](lines[level]) + F.repeat(merged, repeats=2, axis=3)
         x, y = (F.slice_axis(merged, axis=2, begin=i, end=i + 1) for i in (0, 1))
         return F.reshape(self.across(x), (0, 0, -1)), F.reshape(self.down(y), (0, 0, -1))
-
-    @staticmethod
-    def _lines(F, m, side):
-        """(B, c, side, side) -> (B, c, 2, side): the mean of its rows, the mean of its columns."""
-        across = F.Pooling(m, kernel=(side, 1), pool_type="avg")                                        # (B, c, 1, side)
-        down = F.Pooling(m, kernel=(1, side), pool_type="avg")                                          # (B, c, side, 1)
-        return F.concat(across, F.transpose(down, (0, 1, 3, 2)), dim=2)

@@ -8,7 +8,7 @@ from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.errors import InputError
 from gv.core.method import Method, peak_scores
 from gv.loss import HeatmapLoss, VectorLoss
-from gv.net import LINEAR, HeatmapNet, VectorNet, native_side
+from gv.net import LINEAR, HeatmapNet, VectorNet, VectorReader, native_side
 from gv.presets import HEATMAP_PRESETS, PRETRAINED, VECTOR_PRESETS
 
 ENLARGE = {"cofw": 0.1, "wflw": 0.25}     # Section 4.3: share added to the squared box; 300W, JD and others: none
@@ -97,6 +97,9 @@ class GaussianVector(MapMethod):
     def net(self, landmarks, fitted):
         o = self.options
         return VectorNet(landmarks, self.size, o.side, o.bands, o.alpha, o.folded, **self.decoding_net())
+
+    def reader(self, net, devices):
+        return VectorReader(net).prepare(devices)
 
     def loss(self, fitted):
         o = self.options

@@ -1,6 +1,7 @@
 """The networks: encoder, decoder and, for Gaussian Vector, band pooling."""
 
 import mxnet as mx
+import numpy as np
 from mxnet.gluon import HybridBlock
 
 from gv.bpm import BandPooling
@@ -63,6 +64,29 @@ class HeatmapNet(HybridBlock):
 
     def hybrid_forward(self, F, x):
         return self.heatmaps(x)
+
+
+class VectorReader(HybridBlock):
+    """x (B, 3, S, S) -> the vectors of a ``VectorNet``, for inference: no heatmap, and as few operators as its decoder allows."""
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+        with self.name_scope():
+            self.pooling = None if net.of_lines else self.params.get_constant("pooling", net.bpm.matrix().astype(np.float32))
+
+    def prepare(self, devices):
+        """Put the constant of its own on the devices; the net's weights are left as they are."""
+        if self.pooling is not None:
+            self.pooling.initialize(ctx=devices)
+        return self
+
+    def hybrid_forward(self, F, x, pooling=None):
+        if self.net.of_lines:
+            return self.net.vectors(x)
+        context = None if F is mx.sym else x.context
+        lines = self.net.decoder.read(F, self.net.features(x), context)
+        return [F.dot(F.reshape(line, (0, 0, -1)), pooling) for line in lines]
 
 
 class VectorNet(HeatmapNet):

@@ -43,6 +43,11 @@ class Method(ABC):
     def net(self, landmarks, fitted):
         """The HybridBlock from images (B, 3, S, S) to one output or a list of them."""
 
+    def reader(self, net, devices):
+        """The HybridBlock with a trained net's weights and outputs that ``folding`` starts from: the net itself, or the same by
+        fewer operators."""
+        return net
+
     @abstractmethod
     def loss(self, fitted):
         """The HybridBlock from (*outputs, points_px (B, L, 2)) to one loss an image, (B,)."""

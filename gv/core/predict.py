@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import mxnet as mx
 import numpy as np
 
-from gv.core import coverage, detector, geometry
+from gv.core import coverage, detector, folding, geometry
 from gv.core.config import fill
 from gv.core.data import read_picture, to_input
 from gv.core.errors import InputError
@@ -40,7 +40,8 @@ class Predictor:
 
     def __init__(self, methods, folder, device=None, decoding=None):
         self.device = device or mx.cpu()
-        self.run, self.sidecar, self.fitted, self.net = open_run(methods, folder, [self.device])
+        self.run, self.sidecar, self.fitted, net = open_run(methods, folder, [self.device])
+        self.net, _ = folding.fold(self.run.method.reader(net, [self.device]), net, self.run.crop.size, [self.device])
         decoding = prediction_decoding(self.run.method, decoding or {})
         self.decoder = self.run.method.ready_decoder(decoding, self.fitted, self.device)
         self.find_faces = None
