@@ -7,7 +7,7 @@
 #   GPU     1: MXNet for CUDA 11.7 with its libraries; unchecked: the same without a look at driver and cards, for images of
 #           containers; 0: for the CPU; unset: whichever of these the environment is already, else for the CPU
 #
-# Everything that can be known to fail is looked at before the packages (about 850 MB, for GPUs 2.9 GB) are fetched.
+# Everything that can be known to fail is looked at before the packages (280 MB, for GPUs 2.3 GB) are fetched.
 # Exit codes: 0 ready, 1 the installation failed, 2 something is missing on this machine (one line on stderr says what).
 set -eu
 cd "$(dirname "$0")/.."
@@ -236,14 +236,15 @@ else
 fi
 if [ "$kind$checked" = cu117no ]; then echo "cu117 unchecked" >"$kept"; else echo "$kind" >"$kept"; fi
 
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@" >&2; }
+# -I: without PYTHONPATH, by which another environment or this folder itself would be taken for what is installed
+pip() { "$venv/bin/python" -I -m pip --disable-pip-version-check "$@" >&2; }
 failed() { say "$*, see above; mend that and call this again"; exit 1; }
 
 install_packages() {
     [ -t 2 ] && quiet="" || quiet=--quiet  # pip's progress is for a person at a terminal
     case $kind in
-        cu117) say "installing the packages (about 2.9 GB, most of it CUDA; minutes on a fast line)" ;;
-        *) say "installing the packages (about 850 MB; a minute on a fast line)" ;;
+        cu117) say "installing the packages (2.3 GB to download, most of it CUDA; minutes on a fast line)" ;;
+        *) say "installing the packages (280 MB to download; a minute on a fast line)" ;;
     esac
     pip install --quiet --upgrade pip || failed "pip could not be renewed"
     MXNET=$kind pip install $quiet --use-pep517 --editable ".${extras:+[$extras]}" || failed "pip could not install the packages"
@@ -251,7 +252,7 @@ install_packages() {
         # MXNet's own metadata forbids NumPy 2, the only one for this Python; gv.compat gives it the names that it misses
         case $kind in cu117) wheel=mxnet-cu117 ;; *) wheel=mxnet ;; esac
         pip install $quiet --no-deps "$wheel==1.9.1" || failed "pip could not install MXNet"
-        unfit=$("$venv/bin/python" -m pip --disable-pip-version-check check 2>/dev/null | grep -v "^$wheel 1.9.1 has requirement numpy" \
+        unfit=$("$venv/bin/python" -I -m pip --disable-pip-version-check check 2>/dev/null | grep -v "^$wheel 1.9.1 has requirement numpy" \
             | grep -v "^No broken requirements" || true)
         [ -z "$unfit" ] || failed "the installed packages do not fit each other: $unfit"
     else

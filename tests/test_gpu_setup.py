@@ -209,8 +209,9 @@ def test_the_drivers_file_is_named_where_cudnn_would_miss_it(driver, tmp_path):
 
 def test_a_gpu_environment_is_made_kept_and_given_up(driver, checkout):
     code, said, asked = checkout.setup(driver, AMPERE, GPU="1")
-    assert code == 0 and said[-1] == "setup: gpu:0 works" and "2.9 GB" in " ".join(said)
+    assert code == 0 and said[-1] == "setup: gpu:0 works" and "2.3 GB" in " ".join(said)
     assert "MXNET=cu117" in asked and "imported" in asked and "gv.core.trial gpu:0" in asked
+    assert asked.count("-I -m pip") == asked.count("-m pip") == 3      # neither PYTHONPATH nor this folder is what is installed
     assert os.readlink(checkout.site / "mxnet/libcudnn.so.8") == "../nvidia/cudnn/lib/libcudnn.so.8"
     assert (checkout.site / "mxnet/libcuda.so").exists()
     for again in ({}, {"GPU": "1"}, {"GPU": ""}, {"GPU": "unchecked"}):
@@ -349,7 +350,7 @@ def test_the_real_environment_up_to_the_driver(driver, tmp_path):
     missing = [line for line in subprocess.run(["ldd", str(library)], env=environment(), stdout=subprocess.PIPE, check=True)
                .stdout.decode().splitlines() if "not found" in line]
     assert has_driver() or [line.split()[0] for line in missing] == ["libcuda.so.1"]
-    unfit = subprocess.run([python, "-m", "pip", "check"], stdout=subprocess.PIPE, cwd=tmp_path).stdout.decode().splitlines()
+    unfit = subprocess.run([python, "-I", "-m", "pip", "check"], stdout=subprocess.PIPE, cwd=tmp_path).stdout.decode().splitlines()
     assert [line for line in unfit if not line.startswith("mxnet-cu117 1.9.1 has requirement numpy")] in (
         [], ["No broken requirements found."])
     seeing_none = {**child_environment(), **environment(driver)}
