@@ -236,6 +236,9 @@ def test_an_interrupted_gpu_environment_is_made_again_as_one(driver, checkout):
     (checkout.venv / ".setup-ready").unlink()
     code, said, asked = checkout.setup(driver)
     assert code == 0 and any("was left unfinished" in line for line in said) and "MXNET=cu117" in asked
+    (checkout.venv / ".setup-ready").unlink()
+    assert checkout.setup(driver, FAKE_BREAK="1")[0] != 0 and not (checkout.venv / "bin").exists()
+    assert "MXNET=cu117" in checkout.setup(driver)[2]
 
 
 def test_unchecked_first_and_the_rest_where_the_driver_is(driver, checkout):
@@ -249,6 +252,20 @@ def test_unchecked_first_and_the_rest_where_the_driver_is(driver, checkout):
     assert code == 0 and "pip" not in asked and "imported" in asked and said[-1] == "setup: gpu:0 works"
     assert (checkout.site / "mxnet/libcuda.so").exists()
     assert checkout.setup(driver, AMPERE, GPU="1") == (0, [], "")
+
+
+@pytest.mark.parametrize("choice", ["1", "unchecked"])
+def test_an_environment_renewed_is_looked_at_as_it_was(driver, checkout, choice):
+    """Where the pins have changed, and GPU is not said again: the driver is wanted only by what was made with one."""
+    assert checkout.setup(driver, AMPERE, GPU=choice)[0] == 0
+    with open(checkout.folder / "setup.py", "a") as file:
+        file.write("# other pins\n")
+    code, said, asked = checkout.setup(driver, HOPPER)
+    if choice == "1":
+        assert (code, len(said), asked) == (2, 1, "") and "no code" in said[0] and (checkout.venv / ".setup-ready").exists()
+    else:
+        assert code == 0 and "MXNET=cu117" in asked and "imported" not in asked
+        assert (checkout.venv / ".setup-kind").read_text() == "cu117 unchecked\n"
 
 
 def test_a_card_that_does_not_work_is_told_and_the_environment_is_there(driver, checkout):
