@@ -3,8 +3,9 @@
     python .ci/link_cuda.py SITE_PACKAGES [DRIVER]
 
 libmxnet.so looks for its libraries in its own folder first (its RPATH is ${ORIGIN}); NVIDIA's packages put theirs into
-nvidia/*/lib. Each of those gets a relative link in mxnet/, so that the environment needs no LD_LIBRARY_PATH. DRIVER is the
-driver's libcuda.so.1, to be linked as libcuda.so: cuDNN 8.5 opens it by that name, and ends the process where there is none.
+nvidia/*/lib. Each of those gets a relative link in mxnet/, so that the environment needs no LD_LIBRARY_PATH. cuDNN 8.5 also opens
+two by names without a version: libnvrtc.so, which is linked too, and libcuda.so, for want of which it ends the process: DRIVER is
+the driver's libcuda.so.1, to be linked as that.
 Needs the standard library alone; may be run again, and then renews the links.
 """
 
@@ -12,7 +13,8 @@ import os
 import sys
 from pathlib import Path
 
-CUDNN_ASKS_FOR = "libcuda.so"
+DRIVER_NAME = "libcuda.so"
+COMPILER_NAME, COMPILERS = "libnvrtc.so", "libnvrtc.so.*"
 
 
 def _link(link, target):
@@ -38,8 +40,10 @@ def link(site, driver=None):
             old.unlink()
     for library in libraries:
         _link(home / library.name, os.path.relpath(library, home))
+        if library.match(COMPILERS):
+            _link(home / COMPILER_NAME, library.name)
     if driver is not None:
-        _link(home / CUDNN_ASKS_FOR, os.path.abspath(driver))
+        _link(home / DRIVER_NAME, os.path.abspath(driver))
     return len(libraries)
 
 

@@ -15,7 +15,8 @@ OURS = ("GPU", "MXNET", "VENV", "PYTHON", "EXTRAS", "CUDA_VISIBLE_DEVICES")     
 PYTHON = """#!/bin/sh
 site="$(dirname "$0")/../lib/python3/site-packages"
 case "$*" in
-    "-m venv "*) [ -z "$FAKE_BREAK" ] || exit 1; mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo made >"$3/pyvenv.cfg"; exit ;;
+    "-m venv "*) [ -z "$FAKE_BREAK" ] || exit 1
+        mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo made >"$3/pyvenv.cfg"; exit ;;
     *"-m pip"*"--editable"*) mkdir -p "$site/mxnet" && touch "$site/mxnet/libmxnet.so"
         case $MXNET in
             cu117) touch "$site/mxnet_cu117-1.9.1.dist-info"

@@ -91,7 +91,7 @@ def test_a_device_that_is_not_there_is_one_line(capsys):
 
 @pytest.mark.parametrize("script, words", [
     ("echo Could not load library >&2; kill -ABRT $$", f"signal {int(signal.SIGABRT)}: Could not load library"),
-    ("exit 7", "code 7"), ("echo nonsense", "code 0"), ("exec sleep 20", "no answer in 1 s"),
+    ("exit 7", "code 7: without a word"), ("echo nonsense", "code 0"), ("exec sleep 20", "no answer in 1 s"),
 ])
 def test_a_trial_that_ends_badly(tmp_path, monkeypatch, script, words):
     python = tmp_path / "python"
@@ -107,8 +107,11 @@ def test_a_trial_that_ends_badly(tmp_path, monkeypatch, script, words):
 
 def test_the_reason_in_an_error_of_mxnet():
     text = "Traceback (most recent call last):\n  File \"../src/storage/storage.cc\", line 9\nMXNetError: Check failed: e == 0\n"
-    assert trial._reason(mx.base.MXNetError(text)) == "MXNetError: Check failed: e == 0"
-    assert trial._reason(mx.base.MXNetError("")) == "MXNetError" and trial._reason(OSError("one\ntwo")) == "one"
+    assert trial.reason(text, "") == "MXNetError: Check failed: e == 0"
+    ended = ("[07:50:50] src/base.cc:48: GPU requested.\nterminate called after throwing an instance of 'dmlc::Error'\n"
+             "  what():  [07:50:50] src/engine.cc:330: Check failed: 0\n\n")
+    assert trial.reason(ended, "") == "src/engine.cc:330: Check failed: 0"
+    assert trial.reason("\n", "nothing") == "nothing" and trial.reason("one\ntwo", "") == "one"
 
 
 # --- the report
@@ -209,7 +212,7 @@ NO_DRIVER = "import sys\nclass Gone:\n    def find_spec(self, name, path=None, t
     (["devices"], ["MXNet: does not import", "make setup GPU=0"]),
 ])
 def test_an_mxnet_for_cuda_without_its_driver_is_one_line(command, words):
-    code = NO_DRIVER + f"from gv import cli\nsys.exit(cli.main({command!r}))"
+    code = f"from gv import cli\n{NO_DRIVER}sys.exit(cli.main({command!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=child_environment(), capture_output=True)
     said = done.stderr.decode()
     assert done.returncode == 2 and len(said.splitlines()) == 1 and all(word in said for word in words), said

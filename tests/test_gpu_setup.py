@@ -171,15 +171,17 @@ def tree(folder, *names):
 def test_libraries_are_linked_beside_mxnets_own(tmp_path):
     site = tree(tmp_path / "site", "mxnet/libmxnet.so", "mxnet/libgfortran.so.3", "nvidia/cudnn/lib/libcudnn.so.8",
                 "nvidia/cublas/lib/libcublas.so.11", "nvidia/cublas/include/cublas.h", "nvidia/other/lib/libgfortran.so.3",
-                "nvidia/cudnn/lib/__init__.py")
+                "nvidia/cudnn/lib/__init__.py", "nvidia/nvrtc/lib/libnvrtc.so.11.2", "nvidia/nvrtc/lib/libnvrtc-builtins.so.11.7")
     (site / "mxnet/libold.so.1").symlink_to("../nvidia/gone/lib/libold.so.1")
     (site / "mxnet/libcudnn.so.8").symlink_to("../nvidia/gone/lib/libcudnn.so.8")
     driver = tree(tmp_path, "driver/libcuda.so.1") / "driver/libcuda.so.1"
     for _ in range(2):      # may be run again
-        assert link_cuda(site, driver) == 3
+        assert link_cuda(site, driver) == 5
         found = {path.name: os.readlink(path) for path in (site / "mxnet").iterdir() if path.is_symlink()}
         assert found == {"libcudnn.so.8": "../nvidia/cudnn/lib/libcudnn.so.8", "libcuda.so": str(driver),
-                         "libcublas.so.11": "../nvidia/cublas/lib/libcublas.so.11"}
+                         "libcublas.so.11": "../nvidia/cublas/lib/libcublas.so.11", "libnvrtc.so": "libnvrtc.so.11.2",
+                         "libnvrtc.so.11.2": "../nvidia/nvrtc/lib/libnvrtc.so.11.2",
+                         "libnvrtc-builtins.so.11.7": "../nvidia/nvrtc/lib/libnvrtc-builtins.so.11.7"}
     assert (site / "mxnet/libgfortran.so.3").read_text() == "mxnet/libgfortran.so.3"       # MXNet's own
     moved = site.rename(tmp_path / "moved")
     assert (moved / "mxnet/libcudnn.so.8").read_text() == "nvidia/cudnn/lib/libcudnn.so.8"
@@ -367,6 +369,7 @@ def test_the_real_environment_up_to_the_driver(driver, tmp_path):
     missing = [line for line in subprocess.run(["ldd", str(library)], env=environment(), stdout=subprocess.PIPE, check=True)
                .stdout.decode().splitlines() if "not found" in line]
     assert has_driver() or [line.split()[0] for line in missing] == ["libcuda.so.1"]
+    assert (library.parent / "libnvrtc.so").exists() and (has_driver() or (library.parent / "libcuda.so").exists())
     done = subprocess.run([python, "-I", "-m", "pip", "check"], stdout=subprocess.PIPE)
     unfit = done.stdout.decode().splitlines()
     assert [line for line in unfit if not line.startswith("mxnet-cu117 1.9.1 has requirement numpy")] in (

@@ -20,7 +20,7 @@ from typing import NamedTuple, Optional
 LIBRARY = "libcuda.so.1"     # the driver's own name for itself; no package of CUDA brings it
 # Machine code in libmxnet.so of mxnet-cu117 1.9.1: the ELF entries of its 197 fat binaries; no PTX, which newer cards could take
 ARCHITECTURES = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
-NVRTC_KNOWS = (8, 7)         # the newest that CUDA 11.7's run-time compiler makes code for (NVRTC's documentation, compute_87)
+NVRTC_KNOWS = (8, 7)         # the newest that CUDA 11.7's run-time compiler makes code for (tried: it takes compute_87)
 OLDEST_DRIVER = 11000        # of cuDriverGetVersion: CUDA 11.0, from which on 11.x's libraries run (minor version compatibility)
 OWN_DRIVER = 11070           # CUDA 11.7: from it on the driver also takes what NVRTC 11.7 compiles
 NO_DEVICE = 100              # CUDA_ERROR_NO_DEVICE, cuda.h

@@ -7,6 +7,7 @@ end the process instead of raising: ``in_process`` tries it in one of its own.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,10 +56,13 @@ def difference(found, expected):
     return float(max(shares)) if np.all(np.isfinite(shares)) else float("inf")
 
 
-def _reason(error):
-    """The line of an exception's text that says what failed; MXNet's begin with a traceback."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return next((line for line in reversed(lines) if "Error" in line or "failed" in line), lines[0])[:SHOWN]
+def reason(text, otherwise):
+    """The line of an error's text that says what failed, without the time of day; MXNet's begin with a traceback.
+
+    otherwise: what is returned for an empty text.
+    """
+    lines = [re.sub(r"^(what\(\): +)?\[[\d:]+\] ", "", line.strip()) for line in text.splitlines() if line.strip()] or [otherwise]
+    return next((line for line in reversed(lines) if "Error:" in line or "failed" in line), lines[0])[:SHOWN]
 
 
 def attempt(name):
@@ -75,7 +79,7 @@ def attempt(name):
             error = difference(convolve(mx.Context(kind, int(number)), fused), convolve(mx.cpu(0), fused))
             fault = "" if error <= TOLERANCE else f"differs from the CPU by {error:.1e} of its size, more than {TOLERANCE:g}"
         except (mx.base.MXNetError, OSError) as exception:
-            error, fault = None, _reason(exception)
+            error, fault = None, reason(str(exception), type(exception).__name__)
         if fused:
             result.update(fused=not fault, fault=fault)
         else:
@@ -96,9 +100,8 @@ def in_process(name):
     except subprocess.TimeoutExpired:
         fault = f"no answer in {SECONDS} s"
     except ValueError:
-        said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        ended = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with code {done.returncode}"
-        fault = f"the process that tried it was {ended}" + (f": {said[-1][:SHOWN]}" if said else "")
+        ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with code {done.returncode}"
+        fault = f"the process that tried it ended {ended}: {reason(done.stderr.decode(errors='replace'), 'without a word')}"
     return {"works": False, "error": None, "fused": False, "fault": fault}
 
 
