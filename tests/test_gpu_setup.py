@@ -71,6 +71,7 @@ def test_the_driver_and_its_cards(driver):
 
 @pytest.mark.parametrize("cards, variables, words", [
     (HOPPER, {}, ["NVIDIA H100 80GB HBM3", "9.0", "no code"]),
+    (f"{HOPPER};3.7 Tesla K80", {}, ["NVIDIA H100 80GB HBM3", "9.0", "no code", "nor is there any for gpu:1 (Tesla K80)"]),
     (AMPERE, {"FAKE_CUDA_DRIVER": "10020"}, ["for CUDA 10.2", "expected CUDA 11.0"]),
     (AMPERE, {"FAKE_CUDA_INIT": "803"}, ["cuInit gives 803 (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH)"]),
     (AMPERE, {"FAKE_CUDA_INIT": "999"}, ["cuInit gives 999;"]),

@@ -186,7 +186,8 @@ def judge(driver):
         return f"{driver.fault}; {UNCHECKED}", []
     faults = [fault for fault in map(fault_of, driver.cards) if fault]
     if faults and len(faults) == len(driver.cards):
-        return faults[0], []
+        others = ", ".join(f"gpu:{card.number} ({card.name})" for card in driver.cards[1:])
+        return faults[0] + (f"; nor is there any for {others}" if others else ""), []
     warnings = faults + [note for note in map(note_of, driver.cards) if note]
     if driver.cuda < OWN_DRIVER:
         warnings.append(f"the driver is for CUDA {version_text(driver.cuda)}, older than the libraries' 11.7: if what MXNet "
