@@ -1,8 +1,11 @@
 # `make` lists the targets. Every variable below can be given on the command line: make test VENV=/tmp/env PYTHON=python3.10
 #
 #   PYTHON     which Python makes the environment        (found: python3.11, python3.10, ...)
-#   VENV       folder of the environment                 (.venv)
+#   VENV       folder of the environment                 (.venv; with MXNET=1.5.1 .venv-mxnet-1.5.1)
 #   EXTRAS     extras of setup.py to install             (test,onnx)
+#   GPU        1: MXNet for CUDA 11.7 with its libraries; 0: for the CPU; unchecked: 1 where no driver is, for containers'
+#              images   (unset: as the environment is, else for the CPU); docs/gpus.md
+#   MXNET      1.9.1, or 1.5.1, of the papers' own time  (1.9.1)
 #   ARGS       further options for the command behind a target   (none), e.g. ARGS="-k codec -x", ARGS=--dry-run
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
@@ -14,7 +17,9 @@
 #   START      first weights of the encoder: scratch, or imagenet where a model zoo has them   (scratch)
 
 PYTHON ?=
-VENV ?= .venv
+MXNET ?= 1.9.1
+GPU ?=
+VENV ?= .venv$(if $(filter-out 1.9.1,$(MXNET)),-mxnet-$(MXNET))
 EXTRAS ?= test,onnx
 ARGS ?=
 PRESET ?= ablate
@@ -23,7 +28,7 @@ DEVICES ?= cpu:0
 START ?= scratch
 TABLE_DATA := $(if $(DATA),--data "$(DATA)")
 DATA ?= data
-export PYTHON VENV EXTRAS
+export PYTHON VENV EXTRAS MXNET GPU
 BIN = $(VENV)/bin
 LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
@@ -85,7 +90,7 @@ help: ## this list
 	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper (ESTIMATED)"
 	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
 
-setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.13, says what is missing)
+setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.13, says what is missing); for NVIDIA cards: GPU=1
 	@sh .ci/setup.sh
 
 test: setup ## every test but the slow ones (sets the environment up first)
@@ -140,7 +145,7 @@ $(TABLES) $(FIGURES): setup
 
 clean: ## remove caches and builds; keeps the environment, data and runs
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find . -path "./$(VENV)" -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	find . -path "./$(VENV)" -prune -o -path "./.venv*" -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 .DEFAULT:
 	@echo "make: no target $@; 'make help' lists them" >&2; exit 2

@@ -1,5 +1,9 @@
-"""Packaging. The pins install and import together on the Pythons of ``python_requires`` (docs/contributing.md lists them)."""
+"""Packaging. The pins install and import together on the Pythons of ``python_requires`` (docs/contributing.md lists them).
 
+The environment variable MXNET names the MXNet to ask for, one of ``MXNETS``: .ci/setup.sh sets it.
+"""
+
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +11,30 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "gv/__init__.py").read_text(encoding="utf-8"), re.MULTILINE).group(1)
+
+# What MXNet 1.9.1's wheel for CUDA 11.7 links and does not bundle, as NVIDIA publishes it beside the wheel; docs/gpus.md.
+CUDA_11_7 = [
+    "nvidia-cuda-runtime-cu11==11.7.99",
+    "nvidia-cublas-cu11==11.10.3.66",
+    "nvidia-cudnn-cu11==8.5.0.96",
+    "nvidia-nccl-cu11==2.14.3",
+    "nvidia-cufft-cu11==10.7.2.91",
+    "nvidia-curand-cu11==10.2.10.91",
+    "nvidia-cusolver-cu11==11.4.0.1",
+    "nvidia-cusparse-cu11==11.7.4.91",
+    "nvidia-cuda-nvrtc-cu11==11.7.99",
+    "nvidia-nvtx-cu11==11.7.91",
+    "wheel",  # six of them require it
+]
+MXNETS = {
+    # the last release; on Python 3.13 it is installed without its own requirements (.ci/setup.sh), which forbid NumPy 2
+    "1.9.1": ["mxnet==1.9.1; python_version < '3.13'"],
+    "cu117": ["mxnet-cu117==1.9.1; python_version < '3.13'", *CUDA_11_7],
+    "1.5.1": ["mxnet==1.5.1.post0"],  # the one that the papers' time had, to compare with; not on Python 3.12 and later
+}
+MXNET = os.environ.get("MXNET") or "1.9.1"
+if MXNET not in MXNETS:
+    raise SystemExit(f'setup.py: MXNET={MXNET}; expected one of {", ".join(MXNETS)}')
 
 setup(
     name="gaussian-vector-anchorface",
@@ -22,8 +50,7 @@ setup(
     package_data={"experiments": ["templates/*.html"]},
     python_requires=">=3.8,<3.14",
     install_requires=[
-        # the last release; on Python 3.13 it is installed without its own requirements (.ci/setup.sh), which forbid NumPy 2
-        "mxnet==1.9.1; python_version < '3.13'",
+        *MXNETS[MXNET],
         "requests; python_version >= '3.13'",
         "graphviz<0.9; python_version >= '3.13'",
         "numpy==1.23.5; python_version < '3.12'",  # the last series with the aliases (np.bool) that MXNet uses on import

@@ -1,4 +1,4 @@
-"""The sub-commands ``train``, ``eval``, ``predict`` and ``options``, for whatever methods they are given.
+"""The sub-commands ``train``, ``eval``, ``predict``, ``options`` and ``devices``, for whatever methods they are given.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-C and by TERM, 1 a fault of ours. With
 ``--json``, stdout holds JSON alone; messages and progress go to stderr. Heavy imports wait until the arguments are read, so that
@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from gv import __version__
-from gv.core import exits
+from gv.core import cuda, exits
 from gv.core.errors import InputError, PartlyDone
 from gv.core.machine import CPU_SCRATCH, SCRATCHES, cores
 
@@ -34,13 +34,14 @@ class _Renamed(argparse.Action):
 def _parser(program, method_names, presets, more):
     parser = exits.Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    names = "|".join(("train", "eval", "predict", "options", *more))
+    names = "|".join(("train", "eval", "predict", "options", "devices", *more))
     commands = parser.add_subparsers(dest="command", metavar=names, required=True)
 
-    def command(name, text, example):
+    def command(name, text, example, on_devices=True):
         sub = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}",
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
-        sub.add_argument("--devices", default="cpu:0", help="cpu:0, cpu:0,1 or gpu:0,1,... (default %(default)s)")
+        if on_devices:
+            sub.add_argument("--devices", default="cpu:0", help="cpu:0, cpu:0,1 or gpu:0,1,... (default %(default)s)")
         sub.add_argument("--threads", type=int, help="OpenMP threads a device (default OMP_NUM_THREADS, else the cores but one); "
                                                      "results repeat to the bit only at one thread count")
         sub.add_argument("--json", action="store_true", help="print JSON, and nothing else, on stdout")
@@ -89,6 +90,8 @@ def _parser(program, method_names, presets, more):
                       f"{program} options --method {method_names[0]} --preset paper")
     options.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
     options.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
+    command("devices", "Say what there is to train on, try each GPU, and what to do where something is wrong.",
+            f"{program} devices --json", on_devices=False)
     return parser
 
 
@@ -105,7 +108,7 @@ def _joined(argv):
 
 def _set_threads(arguments):
     """Fix MXNet's and OpenCV's threads before MXNet is loaded."""
-    kind, _, ids = arguments.devices.partition(":")
+    kind, _, ids = getattr(arguments, "devices", "cpu:0").partition(":")
     sharing = len(ids.split(",")) if kind == "cpu" else 1
     if arguments.threads is not None and arguments.threads < 1:
         raise InputError("--threads", arguments.threads, "at least 1")
@@ -117,6 +120,18 @@ def _set_threads(arguments):
         os.environ.setdefault(SCRATCHES, str(CPU_SCRATCH))
     import cv2
     cv2.setNumThreads(1)
+
+
+def _chosen(name, more):
+    """The function of a command; InputError where MXNet is there and cannot be loaded for want of a driver."""
+    try:
+        from gv.core import commands
+    except OSError as error:
+        if cuda.LIBRARY not in str(error):
+            raise
+        raise InputError("MXNet", f"is built for CUDA, and {cuda.LIBRARY} does not load", "NVIDIA's driver",
+                         "gv devices says more; make setup GPU=0 makes the environment for the CPU") from None
+    return more[name][3] if name in more else getattr(commands, name)
 
 
 def main(program, method_names, presets, load_methods, argv=None, more=None):
@@ -131,14 +146,16 @@ def main(program, method_names, presets, load_methods, argv=None, more=None):
     def go():
         _set_threads(arguments)
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
-        from gv.core import commands
-        own = more.get(arguments.command)
 
         def tell(report, text):
             print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
 
         try:
-            tell(*(own[3] if own else getattr(commands, arguments.command))(arguments, load_methods()))
+            if arguments.command == "devices":      # which also says why MXNet cannot be loaded
+                from gv.core import survey
+                tell(*survey.devices(arguments))
+            else:
+                tell(*_chosen(arguments.command, more)(arguments, load_methods()))
         except PartlyDone as error:
             tell(error.report, error.text)
             raise

@@ -1,6 +1,7 @@
 """Devices by name: "cpu:0", "cpu:0,1", "gpu:0,1,2,3"."""
 
 import mxnet as mx
+from mxnet import runtime
 
 from gv.core.errors import InputError
 from gv.core.machine import peak_memory
@@ -15,10 +16,25 @@ def parse_devices(text, there=True):
         numbers = []
     if kind not in ("cpu", "gpu") or not numbers or min(numbers) < 0 or len(set(numbers)) != len(numbers):
         raise InputError("--devices", f'"{text}"', "cpu:0, cpu:0,1 or gpu:0,1,...")
-    if there and kind == "gpu" and max(numbers) >= mx.context.num_gpus():
-        raise InputError("--devices", f'"{text}" with {mx.context.num_gpus()} GPUs seen', "GPUs that are there",
-                         "use cpu:0, or install an MXNet build for your CUDA")
+    if there and kind == "gpu":
+        _check_gpus(text, max(numbers))
     return [mx.Context(kind, number) for number in numbers]
+
+
+def _check_gpus(text, last):
+    """InputError where this MXNet does not see gpu:last."""
+    try:
+        seen = mx.context.num_gpus()
+    except mx.base.MXNetError as error:      # a driver that does not start
+        raise InputError("--devices", f'"{text}" with GPUs that MXNet cannot count ({str(error).splitlines()[-1]})',
+                         "a driver that starts", "gv devices says more") from None
+    if last < seen:
+        return
+    if not runtime.Features().is_enabled("CUDA"):
+        raise InputError("--devices", f'"{text}" with an MXNet built for the CPU, which sees no GPUs',
+                         "an MXNet for CUDA, or cpu:0", "make setup GPU=1 makes that environment; gv devices says what is there")
+    raise InputError("--devices", f'"{text}" with {seen} GPUs seen', "GPUs that are there, or cpu:0",
+                     "gv devices says what is there")
 
 
 def memory_used(devices):

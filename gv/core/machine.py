@@ -15,3 +15,13 @@ def cores():
 def peak_memory():
     """The most memory that this process has held so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def memory():
+    """(total, available) bytes of this machine's memory; None for what the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            sizes = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in file if line.startswith("Mem")}
+        return sizes.get("MemTotal"), sizes.get("MemAvailable")
+    except OSError:      # no Linux
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
