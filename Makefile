@@ -6,6 +6,7 @@
 #   GPU        1: MXNet for CUDA 11.7 with its libraries; 0: for the CPU; unchecked: 1 where no driver is, for containers'
 #              images   (unset: as the environment is, else for the CPU); docs/gpus.md
 #   MXNET      1.9.1, or 1.5.1, of the papers' own time  (1.9.1)
+#   JOBS       processes that share the tests; 0: none beside make's own, as a debugger wants   (2)
 #   ARGS       further options for the command behind a target   (none), e.g. ARGS="-k codec -x", ARGS=--dry-run
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
@@ -21,6 +22,7 @@ MXNET ?= 1.9.1
 GPU ?=
 VENV ?= .venv$(if $(filter-out 1.9.1,$(MXNET)),-mxnet-$(MXNET))
 EXTRAS ?= test,onnx
+JOBS ?= 2
 ARGS ?=
 PRESET ?= ablate
 SEEDS ?= 1
@@ -94,7 +96,7 @@ setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.13, 
 	@sh .ci/setup.sh
 
 test: setup ## every test but the slow ones (sets the environment up first)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-slow: setup ## the slow tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -m slow $(ARGS) || test $$? -eq 5  # 5: no test is marked slow

@@ -67,7 +67,7 @@ setup(
     ],
     extras_require={
         # ruff is pinned, since a new one brings new rules
-        "test": ["pytest", "pytest-timeout", "hypothesis", "ruff==0.17.6", "setuptools"],
+        "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff==0.17.6", "setuptools"],
         "onnx": ["onnx>=1.13,<1.18; python_version < '3.13'", "onnxruntime; python_version < '3.13'"],
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},
