@@ -120,7 +120,7 @@ def test_gradient_with_frozen_statistics_is_the_slope(tmp_path, index, first_run
             parameter.set_data(value + gradient * (distance / length))
         return float(loss(*net(images), points).sum().asscalar())
 
-    reach = 1e-3
+    reach = 3e-4     # at 1e-3 the bends of ReLU on the way may change the slope by more than 2 %
     assert (loss_at(reach) - loss_at(-reach)) / (2 * reach) == pytest.approx(length, rel=0.02)
 
 
