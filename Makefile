@@ -2,6 +2,7 @@
 #
 #   PYTHON     which Python makes the environment        (found: python3.11, python3.10, ...)
 #   VENV       folder of the environment                 (.venv)
+#   VENV_151   folder of the environment with MXNet 1.5.1, of compare-mxnet alone   (.venv-mxnet-1.5.1)
 #   EXTRAS     extras of setup.py to install             (test,onnx)
 #   ARGS       further options for the command behind a target   (none), e.g. ARGS="-k codec -x", ARGS=--dry-run
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
@@ -25,6 +26,7 @@ TABLE_DATA := $(if $(DATA),--data "$(DATA)")
 DATA ?= data
 export PYTHON VENV EXTRAS
 BIN = $(VENV)/bin
+VENV_151 ?= .venv-mxnet-1.5.1
 LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it;
@@ -74,6 +76,7 @@ ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report \
+  compare-mxnet \
   $(TABLES) $(FIGURES)
 
 help: ## this list
@@ -134,6 +137,10 @@ ablations: setup ## all that is not yet run at preset ablate, three seeds; hours
 
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
 	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md --readme README.md) $(ARGS)
+
+compare-mxnet: setup ## MXNet 1.5.1, the paper's, beside 1.9.1, in an environment of its own; ten minutes, writes docs/results/mxnet_151.md
+	@MXNET=1.5.1 VENV=$(VENV_151) sh .ci/setup.sh
+	$(ONE_THREAD) $(BIN)/python -m experiments.studies.compare_mxnet --other $(VENV_151)/bin/python --markdown docs/results/mxnet_151.md $(ARGS)
 
 $(TABLES) $(FIGURES): setup
 	$(CATALOGUE) $@ $(ARGS)
