@@ -138,9 +138,9 @@ ablations: setup ## all that is not yet run at preset ablate, three seeds; hours
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
 	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md --readme README.md) $(ARGS)
 
-compare-mxnet: setup ## MXNet 1.5.1, the paper's, beside 1.9.1, in an environment of its own; ten minutes, writes docs/results/mxnet_151.md
+compare-mxnet: setup ## MXNet 1.5.1, the paper's, beside 1.9.1, in an environment of its own; page in runs/compare_mxnet
 	@MXNET=1.5.1 VENV=$(VENV_151) sh .ci/setup.sh
-	$(ONE_THREAD) $(BIN)/python -m experiments.studies.compare_mxnet --other $(VENV_151)/bin/python --markdown docs/results/mxnet_151.md $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m experiments.studies.compare_mxnet --other $(VENV_151)/bin/python --markdown runs/compare_mxnet/page.md $(ARGS)
 
 $(TABLES) $(FIGURES): setup
 	$(CATALOGUE) $@ $(ARGS)

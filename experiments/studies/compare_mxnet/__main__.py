@@ -1,7 +1,7 @@
 """MXNet 1.5.1, the paper's own, beside the installed one: every net, training steps, checkpoints, speed; and what may differ.
 
     make compare-mxnet
-    python -m experiments.studies.compare_mxnet --other .venv-mxnet-1.5.1/bin/python --markdown docs/results/mxnet_151.md
+    make compare-mxnet ARGS="--more mxnet-mkl=PYTHON --markdown docs/results/mxnet_151.md"      # the page that is kept
 
 Beside every number stands a control: the installed MXNet against itself without oneDNN. Ends with exit code 1 and a line for
 everything that is further apart than allowed. Faces are drawn; no network, ten minutes on two quiet cores.
@@ -76,7 +76,7 @@ def main(arguments=None):
     """Compare, print the page, and end with exit code 1 where something is further apart than allowed."""
     args = parse(arguments)
     Path(args.out).mkdir(parents=True, exist_ok=True)
-    begin, children = time.time(), {}
+    begin, commit, children = time.time(), records.commit(), {}
     try:
         for name, python, more in ((measuring.MAIN, sys.executable, None), (measuring.CONTROL, sys.executable, WITHOUT_ONEDNN),
                                    (measuring.OTHER, args.other, None), (measuring.TRUTH, sys.executable, WITHOUT_ONEDNN),
@@ -87,7 +87,7 @@ def main(arguments=None):
         for child in children.values():
             child.close()
     broken = judge(found)
-    found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=records.commit(),
+    found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
                  machine=records.machine())
     write_json(Path(args.out, "found.json"), found, default=vars)
     text = page.text(found)
