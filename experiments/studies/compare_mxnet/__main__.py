@@ -48,15 +48,24 @@ def parse(arguments):
 
 
 def measure(children, args):
-    """Everything the page shows, as {what: numbers}."""
+    """Everything the page shows, as {what: numbers}; what there is so far is kept in found.json below --out."""
     data = measuring.draw(args.out, os.cpu_count() or 1)
     found = {"versions": {name: child.ask("versions") for name, child in children.items()},
              "faults": {name: child.ask("faults") for name, child in children.items()}}
-    found["nets"], found["further"] = measuring.nets(children, data, args.out, args.seeds, tuple(args.more), args.only)
+    whole = not args.only
+    found["exchanges"] = measuring.exchanges(children, data, args.out) if whole else []
+    keep(found, args.out)
+    found["speeds"] = measuring.speeds(children, data, args.out, args.rounds, tuple(args.more)) if whole else []
+    keep(found, args.out)
     found["trainings"] = measuring.trainings(children, data, args.out, args.only)
-    found["exchanges"] = [] if args.only else measuring.exchanges(children, data, args.out)
-    found["speeds"] = [] if args.only else measuring.speeds(children, data, args.out, args.rounds, tuple(args.more))
+    keep(found, args.out)
+    found["nets"], found["further"] = measuring.nets(children, data, args.out, args.seeds, tuple(args.more), args.only)
     return found
+
+
+def keep(found, out):
+    """Write what was found so far, as JSON."""
+    write_json(Path(out, "found.json"), found, default=vars)
 
 
 def judge(found):
@@ -89,7 +98,7 @@ def main(arguments=None):
     broken = judge(found)
     found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
                  machine=records.machine())
-    write_json(Path(args.out, "found.json"), found, default=vars)
+    keep(found, args.out)
     text = page.text(found)
     print(text if not args.markdown else write_text(args.markdown, text))
     for line in broken:
