@@ -59,8 +59,8 @@ def test_apart_takes_each_thing_by_itself():
     ({"other": replace(ZERO, loss=1.1e-5)}, "control", ["losses"]),
     ({"other": replace(ZERO, point_px=1.1e-3)}, "control", ["points"]),
     ({"other": replace(ZERO, output=float("nan"))}, "control", ["outputs"]),
-    ({"smooth": {"other": 9e-5, "control": 0.0}}, "control", []),
-    ({"smooth": {"other": 2e-4, "control": 0.0}}, "control", ["without switches"]),
+    ({"smooth": {"other": 9e-6, "control": 0.0}}, "control", []),
+    ({"smooth": {"other": 2e-5, "control": 1.0}}, "control", ["without switches"]),
 ])
 def test_bounds_of_a_net(change, how, words):
     got, broken = differences.judged(replace(NET, **change))
@@ -146,7 +146,7 @@ def test_the_page_shows_every_number_with_its_control():
 
 def test_gradients_beyond_the_control_are_named_on_the_page():
     beyond = replace(NET, name="odd net", other=replace(ZERO, gradient=3.1e-2))
-    assert "times 1.9.1: odd net. There the control" in page.text(everything(nets=[NET, beyond]))
+    assert "times 1.9.1's: odd net." in page.text(everything(nets=[NET, beyond]))
 
 
 class Answering:
@@ -230,6 +230,8 @@ def test_one_net_against_itself_and_against_float64(tmp_path):
     assert 0 < differences.apart(got["wide"], got["once"]).gradient < 1e-4 and got["wide"]["losses"].dtype == np.float64
     assert differences.apart(got["plain"], got["once"]).gradient < 1e-4
     assert differences.apart(got["smooth"], got["once"]).gradient > 1e-2      # another net
+    child.measure(case.asked(), 0, folder, tmp_path / "after.npz")
+    assert differences.apart(measuring._loaded(tmp_path / "after.npz"), got["once"]) == ZERO      # and the others are as before
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import mxnet as mx
@@ -43,12 +44,25 @@ def _widen(label):
     label.hybrid_forward = widened
 
 
-def _smooth(block):
-    """Put softplus in the place of every ReLU and a mean in that of every maximum: nothing is left that rounding can switch."""
-    if isinstance(block, nn.Activation) and block._act_type == "relu":
-        block._act_type = "softrelu"
-    if isinstance(block, nn.MaxPool2D):
-        block._kwargs["pool_type"] = "avg"
+@contextmanager
+def _without_switches(net):
+    """Softplus in the place of every ReLU of a net that runs inside, and a mean in that of every maximum: nothing is left that
+    rounding can switch on or off. A hybridized net is traced, and so changed for good, in its first pass inside."""
+    net.apply(lambda block: block._kwargs.update(pool_type="avg") if isinstance(block, nn.MaxPool2D) else None)
+    with ExitStack() as changed:
+        for module in (mx.nd, mx.sym):
+            activation = module.Activation
+
+            def smooth(*data, act_type, activation=activation, **options):
+                return activation(*data, act_type="softrelu" if act_type == "relu" else act_type, **options)
+
+            def softplus(data, activation=activation, **options):
+                return activation(data, act_type="softrelu", **options)
+
+            for name, new in (("Activation", smooth), ("relu", softplus)):
+                changed.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, new)
+        yield
 
 
 def make_run(asked, seed):
@@ -90,10 +104,10 @@ def prepare(asked, seed, data, folder, batches):
 class Built:
     """A case's net, loss and decoder with the weights of a folder.
 
-    wide: in float64; hybrid: hybridized, as in training; smooth: without what rounding can switch.
+    wide: in float64; hybrid: hybridized, as in training.
     """
 
-    def __init__(self, asked, seed, folder, wide=False, hybrid=True, smooth=False):
+    def __init__(self, asked, seed, folder, wide=False, hybrid=True):
         folder = Path(folder)
         settings = {**asked["settings"], "folded": False} if wide and asked["method"] == "gv" else asked["settings"]
         self.run = make_run({**asked, "settings": settings}, seed)
@@ -107,8 +121,6 @@ class Built:
         self.decoder = self.run.method.ready_decoder(self.run.method.Decoding(), self.fitted, DEVICES[0])
         self.faces = np.load(folder / FACES)
         self.kind = "float64" if wide else "float32"
-        if smooth:
-            self.net.apply(_smooth)
         size = self.run.crop.size
         self.net(mx.nd.zeros((1, 3, size, size)))     # settles the shapes left open, so that all is there to be cast and read
         if wide:
@@ -144,8 +156,17 @@ class Built:
 
 
 def measure(asked, seed, folder, out, wide=False, hybrid=True, smooth=False):
-    """Write outputs, points, losses and gradients of a case's one batch to ``out``, an .npz."""
-    built = Built(asked, seed, folder, wide, hybrid, smooth)
+    """Write outputs, points, losses and gradients of a case's one batch to ``out``, an .npz.
+
+    smooth: of the net without what rounding can switch.
+    """
+    built = Built(asked, seed, folder, wide, hybrid)
+    with _without_switches(built.net) if smooth else ExitStack():
+        np.savez(out, **_measured(built, wide))
+    return {}
+
+
+def _measured(built, wide):
     images, _ = built.batch(0)
     outputs = [output.asnumpy() for output in as_list(built.net(images))]
     found = {f"output {number}": output for number, output in enumerate(outputs)}
@@ -153,8 +174,7 @@ def measure(asked, seed, folder, out, wide=False, hybrid=True, smooth=False):
         found["points"] = built.points(images)
     found["losses"] = built.losses(0).asnumpy()
     found.update((f"gradient {name}", value) for name, value in built.named(lambda p: p.grad().asnumpy()).items())
-    np.savez(out, **found)
-    return {}
+    return found
 
 
 def steps(asked, seed, folder, out, stops, nudge=0.0):
