@@ -2,6 +2,7 @@
 #
 #   PYTHON     which Python makes the environment        (found: python3.11, python3.10, ...)
 #   VENV       folder of the environment                 (.venv; with MXNET=1.5.1 .venv-mxnet-1.5.1)
+#   VENV_151   folder of the environment that compare-mxnet compares with   (.venv-mxnet-1.5.1)
 #   EXTRAS     extras of setup.py to install             (test,onnx)
 #   GPU        1: MXNet for CUDA 11.7 with its libraries; 0: for the CPU; unchecked: 1 where no driver is, for containers'
 #              images   (unset: as the environment is, else for the CPU); docs/gpus.md
@@ -32,6 +33,7 @@ TABLE_DATA := $(if $(DATA),--data "$(DATA)")
 DATA ?= data
 export PYTHON VENV EXTRAS MXNET GPU
 BIN = $(VENV)/bin
+VENV_151 ?= .venv-mxnet-1.5.1
 LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it;
@@ -81,6 +83,7 @@ ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report \
+  compare-mxnet \
   $(TABLES) $(FIGURES)
 
 help: ## this list
@@ -141,6 +144,10 @@ ablations: setup ## all that is not yet run at preset ablate, three seeds; hours
 
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
 	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md --readme README.md) $(ARGS)
+
+compare-mxnet: setup ## MXNet 1.5.1, the paper's, beside 1.9.1, in an environment of its own; page in runs/compare_mxnet
+	@MXNET=1.5.1 GPU= VENV=$(VENV_151) sh .ci/setup.sh
+	$(ONE_THREAD) $(BIN)/python -m experiments.studies.compare_mxnet --other $(VENV_151)/bin/python --markdown runs/compare_mxnet/page.md $(ARGS)
 
 $(TABLES) $(FIGURES): setup
 	$(CATALOGUE) $@ $(ARGS)

@@ -31,9 +31,11 @@ def run_train(job, place, devices, beside):
     """Train and evaluate a job and write its record."""
     from experiments.harness import records, running
     from experiments.harness.jobs import METHODS, make_run, write_files
+    from gv.core import known_faults
     dataset = place.dataset(job.source.data)
     write_files(job.source, place.out)
     run = make_run(job.source, place.preset, job.seed, dataset.landmarks, place.out, place.start)
+    known_faults.refuse(run.method.net(run.landmarks, run.method.blank(run.landmarks)))
     views = job.missing() if job.trained() else sorted(job.views, key=lambda view: view.name())
     sidecar, log, results = running.train_job(METHODS, run, job.folder, dataset.folder, views, devices)
     curve = [[float(row["epoch"]), float(row["seconds"]), float(row[f"nme_{dataset.normaliser}"])]

@@ -7,6 +7,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from helpers import make_index, tiny_run, train_tiny
+from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
 from gv.core import checkpoint, evaluate, geometry
@@ -122,6 +123,15 @@ def test_gradient_with_frozen_statistics_is_the_slope(tmp_path, index, first_run
 
     reach = 2e-4     # short: between the kinks of ReLU and max pooling; five times that is 2.2 % off with MXNet 1.5.1
     assert (loss_at(reach) - loss_at(-reach)) / (2 * reach) == pytest.approx(length, rel=0.02)
+
+
+def test_the_optimisers_state_is_numbered_by_the_parameters_names():
+    """On every MXNet: 1.5.1 would take them as they were made, and a run begun on one could not be gone on with on another."""
+    net = nn.HybridSequential()
+    net.add(nn.Dense(2, in_units=3, prefix="second_"), nn.Dense(3, in_units=2, prefix="first_"))
+    net.initialize()
+    ordered = training.Optimiser(net, [mx.cpu()], 0.0).trainer._params
+    assert [parameter.name for parameter in ordered] == ["first_bias", "first_weight", "second_bias", "second_weight"]
 
 
 def test_batch_statistics_are_averaged_over_devices(tmp_path, index):

@@ -1,1 +1,1 @@
-"""Studies beside the papers' tables: labels, and how real the drawn faces are."""
+"""Studies beside the papers' tables: how real the drawn faces are, rates, full sizes, two MXNets side by side."""

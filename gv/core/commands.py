@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, metrics
+from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, known_faults, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
@@ -48,6 +48,7 @@ def train(arguments, methods):
     out = Path(arguments.out)
     if out.exists() and not arguments.resume:
         raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
+    known_faults.refuse(run.method.net(run.landmarks, run.method.blank(run.landmarks)))
     faces = choose_faces(faces, run.training.faces)
     curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
     _check_pictures(index, faces + curve_faces)

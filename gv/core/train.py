@@ -70,7 +70,8 @@ class Optimiser:
         self.parameters = net.collect_params()
         adam = mx.optimizer.Adam(wd=wd, begin_num_update=step)
         store = "device" if len(devices) > 1 else None
-        self.trainer = gluon.Trainer(self.parameters, adam, kvstore=store, update_on_kvstore=False if store else None)
+        ordered = [self.parameters[name] for name in sorted(self.parameters.keys())]     # 1.9.1's own order; 1.5.1 has another
+        self.trainer = gluon.Trainer(ordered, adam, kvstore=store, update_on_kvstore=False if store else None)
         if store:  # now, or its first step would give every device the first one's BatchNorm statistics
             self.trainer._init_kvstore()
             self.trainer._init_params()

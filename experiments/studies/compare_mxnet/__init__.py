@@ -1,0 +1,1 @@
+"""Two builds of MXNet side by side, on the same weights and batches: every net, training steps, checkpoints, speed."""

@@ -1,0 +1,111 @@
+"""MXNet 1.5.1, the paper's own, beside the installed one: every net, training steps, checkpoints, speed; and what may differ.
+
+    make compare-mxnet
+    make compare-mxnet ARGS="--more mxnet-mkl=PYTHON --markdown docs/results/mxnet_151.md"      # the page that is kept
+
+Beside every number stands a control: the installed MXNet against itself without oneDNN. Ends with exit code 1 and a line for
+everything that is further apart than allowed. Faces are drawn; no network, ten minutes on two quiet cores.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from experiments.harness import records
+from experiments.studies.compare_mxnet import differences, measuring, page
+from experiments.studies.compare_mxnet.children import WITHOUT_ONEDNN, Child
+from gv.core.errors import InputError
+from gv.core.exits import Parser
+from gv.core.exits import run as run_main
+from gv.core.files import write_json, write_text
+
+
+def parse(arguments):
+    """The parsed command line; ``more`` as {name: python}. InputError for what cannot be."""
+    options = Parser(prog="python -m experiments.studies.compare_mxnet", description=__doc__.splitlines()[0])
+    options.add_argument("--other", required=True, metavar="PYTHON", help="interpreter of the environment with the other MXNet")
+    options.add_argument("--more", action="append", default=[], metavar="NAME=PYTHON",
+                         help="a further build, shown and not judged; may be repeated")
+    options.add_argument("--out", default="runs/compare_mxnet", help="folder for its files (default %(default)s)")
+    options.add_argument("--seeds", type=int, default=2, help="of first weights and faces, a net (default %(default)s)")
+    options.add_argument("--rounds", type=int, default=5, help="of the timing (default %(default)s)")
+    options.add_argument("--only", default="", help="nets and trainings whose names hold this; no checkpoints, no times")
+    options.add_argument("--markdown", metavar="FILE", help="write the page, too")
+    args = options.parse_args(arguments)
+    if args.seeds < 1 or args.rounds < 1:
+        raise InputError("--seeds, --rounds", f"{args.seeds}, {args.rounds}", "at least 1")
+    pairs = [text.partition("=") for text in args.more]
+    args.more = {name: python for name, _, python in pairs}
+    taken = {*measuring.COMPARED, measuring.TRUTH}
+    if any(not name or not python for name, _, python in pairs) or len(args.more) < len(pairs) or taken & set(args.more):
+        raise InputError("--more", ", ".join(map("".join, pairs)), f"NAME=PYTHON, each name once, none of {sorted(taken)}")
+    for python in (args.other, *args.more.values()):
+        if not os.access(python, os.X_OK):
+            raise InputError(python, "no interpreter", "the bin/python of an environment",
+                             "MXNET=1.5.1 sh .ci/setup.sh makes one")
+    return args
+
+
+def measure(children, args):
+    """Everything the page shows, as {what: numbers}; what there is so far is kept in found.json below --out."""
+    data = measuring.draw(args.out, os.cpu_count() or 1)
+    found = {"versions": {name: child.ask("versions") for name, child in children.items()},
+             "faults": {name: child.ask("faults") for name, child in children.items()}}
+    whole = not args.only
+    found["exchanges"] = measuring.exchanges(children, data, args.out) if whole else []
+    keep(found, args.out)
+    found["speeds"] = measuring.speeds(children, data, args.out, args.rounds, tuple(args.more)) if whole else []
+    keep(found, args.out)
+    found["trainings"] = measuring.trainings(children, data, args.out, args.only)
+    keep(found, args.out)
+    found["nets"], found["further"] = measuring.nets(children, data, args.out, args.seeds, tuple(args.more), args.only)
+    return found
+
+
+def keep(found, out):
+    """Write what was found so far, as JSON."""
+    write_json(Path(out, "found.json"), found, default=vars)
+
+
+def judge(found):
+    """[a line for everything that is further apart than allowed]."""
+    broken = [line for net in found["nets"] for line in differences.judged(net)[1]]
+    for one in found["trainings"]:
+        broken += differences.judged_training(one["name"], one["apart"]["other"], one["apart"]["control"], one["errors"],
+                                              one["first"])
+    broken += differences.judged_exchanges(found["exchanges"])
+    for name in measuring.COMPARED:
+        broken += [f"{name}: {what} is wrong by {gap:.1e}" for what, gap in found["faults"][name].items()
+                   if not gap <= differences.ROUNDING]
+    return broken
+
+
+def main(arguments=None):
+    """Compare, print the page, and end with exit code 1 where something is further apart than allowed."""
+    args = parse(arguments)
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    begin, commit, children = time.time(), records.commit(), {}
+    try:
+        for name, python, more in ((measuring.MAIN, sys.executable, None), (measuring.CONTROL, sys.executable, WITHOUT_ONEDNN),
+                                   (measuring.OTHER, args.other, None), (measuring.TRUTH, sys.executable, WITHOUT_ONEDNN),
+                                   *((name, python, None) for name, python in args.more.items())):
+            children[name] = Child(name, python, Path(args.out, f"{name}.log"), more)
+        found = measure(children, args)
+    finally:
+        for child in children.values():
+            child.close()
+    broken = judge(found)
+    found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
+                 machine=records.machine())
+    keep(found, args.out)
+    text = page.text(found)
+    print(text if not args.markdown else write_text(args.markdown, text))
+    for line in broken:
+        print(line, file=sys.stderr)
+    if broken:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
