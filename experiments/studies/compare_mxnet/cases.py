@@ -33,6 +33,7 @@ NETS = [
     *(_maps(encoder, "heatmap") for encoder in ("resnet50v2", "hrnetv2_w18_small", "mobilenetv3_small", "resnet18v2_quarter")),
     _maps("resnet18v2_half", "gv", folded=False),
     _maps("resnet18v2_half", "gv", "fpn_relu"),
+    _maps("resnet18v2_half", "gv", "lines"),
     _maps("resnet18v2_half", "gv", stem_stride=2),
     _maps("resnet18v2_half", "gv", taps="raw"),
     _maps("resnet18v2_half", "heatmap-awing"),
