@@ -5,6 +5,8 @@
     faces = detector("picture.jpg")        # faces[0].points, .box, .scores
 """
 
+import gv.core  # noqa: F401  (gv.compat, before a module of this package imports MXNet)
+
 
 def load(run, devices="cpu:0", **decoding):
     """A detector from a run's folder, as ``anchorface train`` leaves it; see ``gv.load``.

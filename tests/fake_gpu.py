@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
-OURS = ("GPU", "MXNET", "VENV", "PYTHON", "EXTRAS", "CUDA_VISIBLE_DEVICES")      # what a caller may have set
+# what a caller may have set, make among them, which hands its variables on
+OURS = ("GPU", "MXNET", "VENV", "PYTHON", "EXTRAS", "CUDA_VISIBLE_DEVICES", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 # A Python whose environments are folders, whose pip notes what it is asked for, and that is else the one that runs the tests.
 PYTHON = """#!/bin/sh
 site="$(dirname "$0")/../lib/python3/site-packages"

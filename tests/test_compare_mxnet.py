@@ -23,12 +23,12 @@ def test_every_net_of_the_project_is_compared():
     from experiments.studies.compare_mxnet.child import make_run
     from gv.encoders import ENCODERS
     from gv.methods import METHODS
-    from gv.net import DECODERS
+    from gv.net import VectorNet
     assert set(cases.ENCODERS) == set(ENCODERS)
     assert {case.method for case in cases.NETS} == {*METHODS, *ANCHORFACE}
     maps = [case.settings for case in cases.NETS if case.method in METHODS]
     assert {settings["encoder"] for settings in maps} == set(ENCODERS)
-    assert {settings["decoder"] for settings in maps} == set(DECODERS)
+    assert {settings["decoder"] for settings in maps} == set(VectorNet.DECODERS)
     for group in (cases.NETS, cases.STEPS, cases.EXCHANGED, cases.TIMED):
         assert len({case.name for case in group}) == len(group)
         for case in group:

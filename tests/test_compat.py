@@ -45,3 +45,12 @@ def test_it_is_done_when_mxnet_is_imported_and_not_before():
     if sys.version_info >= compat.FIRST:
         pytest.skip("here MXNet cannot be imported without it")
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=child_environment(), check=True)
+
+
+@pytest.mark.parametrize("package", ["gv", "anchorface", "experiments", "gv.core"])
+def test_every_package_that_imports_mxnet_sees_to_it_first(package):
+    code = (f"import sys, {package}; from gv import compat; assert 'mxnet' not in sys.modules and 'numpy' not in sys.modules\n"
+            "assert any(type(finder).__name__ == '_BeforeMXNet' for finder in sys.meta_path) or sys.version_info < compat.FIRST")
+    subprocess.run([sys.executable, "-c", f"import sys; {code}"], cwd=ROOT, env=child_environment(), check=True)
+    loaded = f"import sys, {package}; assert 'gv' in sys.modules"
+    subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, env=child_environment(), check=True)

@@ -25,6 +25,7 @@ def _paint(picture, mask, colour, share=1.0):
 
 def _puffed(mask, colour, light, height):
     """(h, w, 3) colour of a rounded solid with outline ``mask``: its depth is a dome over the distance to the outline."""
+    height = float(height)      # NumPy 2 would make doubles of what a double of its own is multiplied with
     reach = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
     dome = np.sqrt(np.clip(reach * (2 * height) - np.minimum(reach, height) ** 2, 0, None))
     dome = cv2.GaussianBlur(dome, (0, 0), max(height / 6, 0.8))
