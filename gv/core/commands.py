@@ -13,7 +13,7 @@ from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, kn
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
-from gv.core.devices import memory_text, parse_devices
+from gv.core.devices import memory_text, memory_used, parse_devices
 from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
@@ -63,7 +63,7 @@ def train(arguments, methods):
     sidecar = checkpoint.read_sidecar(out)
     rows = training.read_log(out)
     report = {"run": str(out), "method": run.method.name, "steps": sidecar["step"], "seconds": round(sidecar["seconds"], 1),
-              "loss": float(rows[-1]["loss"]), "memory": sidecar["memory"],
+              "loss": float(rows[-1]["loss"]), "memory": memory_used(devices),
               "start": sidecar["start"], "provenance": sidecar["provenance"]}
     return report, (f"{out}: {report['method']} trained {report['start']} for {report['steps']} steps in "
                     f"{report['seconds']:.0f} s, last loss {report['loss']:.4g} ({report['provenance']}); "

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from gv.core import checkpoint, coverage
 from gv.core.data import FaceDataset, split_batch
-from gv.core.devices import memory_used
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
 from gv.core.faces import faces_digest
@@ -243,7 +242,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
                  "devices": [str(device) for device in devices],
                  "within_epoch": {"losses": epoch_loss, "images": epoch_images} if step % steps_an_epoch else None,
-                 "versions": versions(), "memory": memory_used(devices), "finished": step >= training.epochs * steps_an_epoch}
+                 "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
         apart = len(devices) > 1 and step % steps_an_epoch      # BatchNorm's statistics, averaged when an epoch ends
         checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state(),
                         checkpoint.gather_statistics(net) if apart else None)
