@@ -299,23 +299,29 @@ def test_python_313_takes_the_gpu_wheel_past_its_own_requirements(driver, checko
     assert "--no-deps" not in checkout.setup(driver, GPU="1")[2]
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="MXNet 1.5.1 is for Python 3.8 to 3.11")
-def test_mxnet_of_the_papers_time_has_an_environment_of_its_own(checkout):
-    code, said, asked = checkout.setup(MXNET="1.5.1", EXTRAS="test")
+def pretend(folder, version):
+    """What makes the Python that runs the tests say that it is another: an environment variable."""
+    (folder / "other").mkdir()
+    (folder / "other/sitecustomize.py").write_text(f"import sys\nsys.version_info = ({version}, 1, 'final', 0)\n")
+    return {"PYTHONPATH": str(folder / "other")}
+
+
+def test_mxnet_of_the_papers_time_has_an_environment_of_its_own(checkout, tmp_path):
+    old = pretend(tmp_path, "3, 11")
+    code, said, asked = checkout.setup(MXNET="1.5.1", EXTRAS="test", **old)
     assert code == 0 and "MXNET=1.5.1" in asked and ".[test]" in asked
-    assert checkout.setup(MXNET="1.5.1", EXTRAS="test") == (0, [], "")
-    code, said, asked = checkout.setup()
+    assert checkout.setup(MXNET="1.5.1", EXTRAS="test", **old) == (0, [], "")
+    code, said, asked = checkout.setup(**old)
     assert "has another MXNet (1.5.1, wanted: 1.9.1)" in said[0] and "MXNET=1.9.1" in asked
-    assert checkout.setup(MXNET="1.5.1", VENV="")[0] == 0 and (checkout.folder / ".venv-mxnet-1.5.1/.setup-ready").exists()
+    assert checkout.setup(MXNET="1.5.1", VENV="", **old)[0] == 0 and (checkout.folder / ".venv-mxnet-1.5.1/.setup-ready").exists()
     assert not (checkout.folder / ".venv").exists()
 
 
 def test_newer_pythons_are_refused_for_mxnet_151(checkout, tmp_path):
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/sitecustomize.py").write_text("import sys\nsys.version_info = (3, 12, 1, 'final', 0)\n")
-    code, said, asked = checkout.setup(MXNET="1.5.1", PYTHONPATH=str(tmp_path / "other"))
+    new = pretend(tmp_path, "3, 12")
+    code, said, asked = checkout.setup(MXNET="1.5.1", **new)
     assert (code, len(said), asked) == (2, 1, "") and "Python 3.12.1; MXNet 1.5.1 with these pins needs 3.8 to 3.11" in said[0]
-    assert checkout.setup(PYTHONPATH=str(tmp_path / "other"))[0] == 0
+    assert checkout.setup(**new)[0] == 0
 
 
 @pytest.mark.parametrize("given, folder", [([], ".venv"), (["MXNET=1.9.1"], ".venv"), (["MXNET=1.5.1"], ".venv-mxnet-1.5.1"),

@@ -1,9 +1,11 @@
 """Training batches from processes of their own, for devices that one core cannot feed."""
 
-import ctypes
 import itertools
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +15,7 @@ from gv.core.errors import InputError
 
 AHEAD = 2              # batches a process cuts before they are asked for
 PER_GPU = 4            # processes a GPU; ASSUMED
-DIE_WITH_PARENT = 1    # prctl's PR_SET_PDEATHSIG
+LOOK = 1.0             # seconds between a process's looks for the training that it loads for
 
 _dataset = None        # of a loading process
 
@@ -24,16 +26,20 @@ def default_workers(devices, cores):
     return min(PER_GPU * gpus, max(0, cores - 1))
 
 
-def _begin(dataset):
+def _end_with(parent):
+    """End this process when it is no longer a child of ``parent``, which may have been killed."""
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    os._exit(1)
+
+
+def _begin(dataset, parent):
     """In a loading process: it is ended by the training, not by signals that this one handles, and never outlives it."""
     global _dataset
     _dataset = dataset
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    try:
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-    except (OSError, AttributeError):     # not Linux
-        pass
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _cut(epoch, rows):
@@ -53,7 +59,8 @@ class Loader:
 
     def __enter__(self):
         if self.workers:
-            self.pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("fork"), _begin, (self.dataset,))
+            self.pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("fork"), _begin,
+                                            (self.dataset, os.getpid()))
         return self
 
     def __exit__(self, *_):
