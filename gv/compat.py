@@ -51,7 +51,7 @@ class _BeforeMXNet(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name, path=None, target=None):
         if name == "mxnet":
-            sys.meta_path.remove(self)
+            sys.meta_path = [finder for finder in sys.meta_path if finder is not self]     # the old list is being walked
             prepare()
 
 

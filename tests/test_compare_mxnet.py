@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.harness import records
 from experiments.studies.compare_mxnet import __main__ as command
-from experiments.studies.compare_mxnet import cases, children, differences, measuring, page
+from experiments.studies.compare_mxnet import cases, children, differences, measuring, page, whole
+from gv.core import gaps
 from gv.core.errors import InputError
 
 NAMED = "MXNET_151_PYTHON"
@@ -37,8 +39,8 @@ def test_every_net_of_the_project_is_compared():
 
 def test_a_difference_is_a_share():
     assert differences.largest([1.0, -4.0], [1.5, -4.0]) == 0.5 / 4
-    assert differences.length([3.0, 4.0], [0.0, 4.0]) == 3 / 4
-    assert differences.largest([0.5], [0.0]) == differences.length([0.5], [0.0]) == 0.5      # of nothing: as it stands
+    assert gaps.length([3.0, 4.0], [0.0, 4.0]) == 3 / 4
+    assert differences.largest([0.5], [0.0]) == gaps.length([0.5], [0.0]) == 0.5      # of nothing: as it stands
     np.testing.assert_array_equal(differences.joined({"b 1": [[3.0]], "a 2": [2.0], "a 1": [1.0]}, "a"), [1, 2])
 
 
@@ -107,6 +109,10 @@ def test_bounds_of_exchanged_checkpoints(change, words):
     assert len(broken) == len(words) and all(word in line for word, line in zip(words, broken))
 
 
+ENTRY = {"training": "gv a net", "view": "full", "seeds": [0, 1, 2],
+         "errors": {"main": [0.05, 0.051, 0.052], "control": [0.0501, 0.0511, 0.0521], "other": [0.0509, 0.0505, 0.053]}}
+
+
 def everything(**change):
     """What a whole comparison finds, with numbers that can be told apart."""
     versions = {"mxnet": "1.9.1", "onednn": True, "python": "3.11", "numpy": "1.2", "gluoncv": "0.11", "opencv": "4",
@@ -122,7 +128,7 @@ def everything(**change):
                                              for what in ("pass", "step")}}
     return {"versions": builds, "faults": {name: {"a pass": 0.0, "another": 1e-8 if name != "mkl" else 0.345} for name in builds},
             "nets": [NET], "further": further, "trainings": [training], "speeds": [speed],
-            "exchanges": [exchange(read="control"), exchange()],
+            "exchanges": [exchange(read="control"), exchange()], "whole": [ENTRY],
             "broken": [], "seconds": 600.0, "seeds": 2, "rounds": 3, "commit": "abc", **change,
             "machine": {"processor": "a processor", "cores": 2}}
 
@@ -132,14 +138,17 @@ def test_the_page_shows_every_number_with_its_control():
     for words in ("MXNet 1.5.1 beside 1.9.1", "commit abc; 2 shared virtual cores (a processor), no GPU", "All bounds hold",
                   "| a net | 0 / 0 | 0 / 0 | 0 / 0 | 2.0e-02 / 1.0e-02 | 1.0e-02 / 1.0e-02 / 1.0e-02 | – | control |",
                   "4e-04 / 4e-04 / 4e-04 | 5.5e-03 / 5.5e-03 / 5.5e-03", "7.77 / 7.77 / 7.77 / 7.77",
+                  "gv a net; seeds 0, 1, 2:",
+                  "| `full` | 5.100 ± 0.100 | 5.110 ± 0.100 | 5.147 ± 0.134 | +0.010 [+0.010, +0.010], equal | +0.047 [-0.",
+                  "], undecided |",
                   "| gv | 1.9.1 | 1.5.1 | yes | 0 | 2.0e-02 |",
                   "| a net, 4 images | step | 100 | 200 (2.00) | 300 (3.00) | 400 (4.00) |",
                   "1.5.1 (mxnet-mkl): not for training", "| a net | 0 | 0 | 1.2e+00 | 1.2e+00 | 6e-06 | 9.8e-03 |",
                   "| 1.5.1 (mxnet-mkl) | 0 | 3.4e-01 |"):
         assert words in text, words
     assert all(len(row.split("|")) > 3 for row in text.splitlines() if row.startswith("|"))
-    partial = page.text(everything(exchanges=[], speeds=[], further={}))
-    assert "## Speed" not in partial and "## Checkpoints" not in partial and "not for training" not in partial
+    partial = page.text(everything(exchanges=[], speeds=[], further={}, whole=[]))
+    assert not any(words in partial for words in ("## Speed", "## Whole trainings", "## Checkpoints", "not for training"))
     assert "**2 bounds are broken**" in page.text(everything(broken=["x", "y"])) and "\n- x\n- y\n" in page.text(
         everything(broken=["x", "y"]))
 
@@ -147,6 +156,35 @@ def test_the_page_shows_every_number_with_its_control():
 def test_gradients_beyond_the_control_are_named_on_the_page():
     beyond = replace(NET, name="odd net", other=replace(ZERO, gradient=3.1e-2))
     assert "times 1.9.1's: odd net." in page.text(everything(nets=[NET, beyond]))
+
+
+def trained(folder, seed, errors, mxnet):
+    """Write the record of a training whose views' errors are given; returns its key."""
+    config = {"training": {"seed": seed}, "options": {"encoder": "an encoder"}}
+    record = {"key": records.key_of(config), "kind": "train", "sources": "", "config": config, "method": "gv",
+              "preset": "ablate", "data": "300W", "normaliser": "ion", "versions": {"mxnet": mxnet},
+              "views": {view: {"metrics": {"nme_ion": error}} for view, error in errors.items()}}
+    records.write(folder, record)
+    return record["key"]
+
+
+def test_whole_trainings_are_paired_by_what_was_run(tmp_path):
+    main, other = tmp_path / "main", tmp_path / "other"
+    for seed in range(3):
+        trained(main, seed, {"full": 0.05 + 0.001 * seed, "shrunk": 0.06}, "1.9.1")
+        trained(other, seed, {"full": 0.05 + 0.001 * seed + 0.01, "other": 0.1}, "1.5.1")
+    trained(main, 7, {"full": 0.9}, "1.9.1")                     # of one build alone
+    found, = whole.compare({"main": main, "other": other})
+    assert found["view"] == "full" and sorted(found["seeds"]) == [0, 1, 2] and "an encoder" in found["training"]
+    by_seed = dict(zip(found["seeds"], zip(found["errors"]["main"], found["errors"]["other"])))
+    assert by_seed[2] == pytest.approx((0.052, 0.062))
+    line, = whole.judged([found])                                  # 0.01 of 0.05 every time
+    assert "full" in line and "+1.000 %" in line
+    assert whole.judged([ENTRY]) == []
+    with pytest.raises(InputError, match="two versions"):
+        whole.compare({"main": main, "other": main})
+    with pytest.raises(InputError, match="no run"):
+        whole.compare({"main": main, "other": tmp_path / "nothing"})
 
 
 class Answering:
@@ -182,6 +220,9 @@ def test_an_operator_that_is_wrong_in_a_judged_build_is_broken_too():
     (["--other", sys.executable, "--more", "nothing"], "--more"),
     (["--other", sys.executable, "--more", f"main={sys.executable}"], "--more"),
     (["--other", sys.executable, "--seeds", "0"], "--seeds"),
+    (["--other", sys.executable, "--trained", "main=a"], "--trained"),
+    (["--other", sys.executable, "--trained", "main=a", "--trained", "other="], "--trained"),
+    (["--other", sys.executable, "--trained", "main=a", "--trained", "other=b", "--trained", "third=c"], "--trained"),
 ])
 def test_a_wrong_command_line_is_one_line(given, words):
     with pytest.raises(InputError, match=words):

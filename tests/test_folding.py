@@ -13,7 +13,7 @@ from anchorface.codec import AnchorDecoder
 from anchorface.methods import METHODS as ANCHORFACE
 from anchorface.net import FusedNet
 from gv.bpm import BandPooling
-from gv.core import folding
+from gv.core import folding, gaps
 from gv.core.method import as_list
 from gv.core.run import plan
 from gv.encoders import ENCODERS
@@ -63,7 +63,7 @@ def check(reader, net, size, batch=3):
     x = mx.nd.array(np.random.default_rng(5).normal(size=(batch, 3, size, size)))
     found, expected = ([value.asnumpy() for value in as_list(block(x))] for block in (made, net))
     assert [value.shape for value in found] == [value.shape for value in expected]
-    assert folding.distance(found, expected) <= folding.TOLERANCE
+    assert gaps.longest(found, expected) <= folding.TOLERANCE
     return made
 
 

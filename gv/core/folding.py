@@ -12,6 +12,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
+from gv.core import gaps
 from gv.core.method import as_list
 
 DATA = "data"
@@ -186,19 +187,14 @@ def _block(net, devices, passes):
     return block
 
 
-def distance(found, expected):
-    """The largest L2 distance of two lists of arrays, each relative to the expected one's."""
-    return max(float(np.linalg.norm(a - b) / max(np.linalg.norm(b), np.finfo(np.float32).tiny)) for a, b in zip(found, expected))
-
-
 def fold(net, plain, size, devices):
     """(net to use, L2 distance of its outputs from ``plain``'s, relative): the folded ``net``, or ``plain`` where they differ.
 
     net: a HybridBlock from images (B, 3, size, size); plain: one that gives the same outputs by the way it was trained. The
-    distance is that on ``TRIED`` pictures of noise; above ``TOLERANCE``, or not a number, ``plain`` is kept.
+    distance is that on ``TRIED`` pictures of noise; above ``TOLERANCE``, or where a value is not finite, ``plain`` is kept.
     """
     noise = mx.nd.array(np.random.default_rng(TRIED_SEED).normal(size=(TRIED, 3, size, size)), ctx=devices[0])
     expected = [value.asnumpy() for value in as_list(plain(noise))]     # first: it settles shapes that were left open
     made = folded(net, devices)
-    apart = distance([value.asnumpy() for value in as_list(made(noise))], expected)
+    apart = gaps.longest([value.asnumpy() for value in as_list(made(noise))], expected)
     return (made if apart <= TOLERANCE else plain), apart

@@ -9,15 +9,12 @@ import numpy as np
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
+from gv.core import gaps
 from gv.core.errors import InputError
 
 WRONG = 0.01        # relative; rounding leaves 1e-7, the faults 0.1 and more
 SIDE, CHANNELS = 8, 8      # an even side, a block of oneDNN's channels: what both faults want
 MEND = "set MXNET_MKLDNN_ENABLED=0 in the environment, which is right and slower, or install the plain mxnet"
-
-
-def _apart(found, right):
-    return float(np.linalg.norm(found - right) / np.linalg.norm(right))
 
 
 class _Doubled(HybridBlock):
@@ -49,7 +46,7 @@ def batchnorm():
             total = (net(images) * weights).sum()
         total.backward()
         found.append(net.first.weight.grad().asnumpy())
-    return _apart(*found)
+    return gaps.length(*found)
 
 
 def depthwise():
@@ -67,7 +64,7 @@ def depthwise():
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     right = np.array([[(padded[:, :, row:row + SIDE:2, column:column + SIDE:2] * weights).sum((0, 2, 3)) for column in range(3)]
                       for row in range(3)])                                             # (3, 3, channels)
-    return _apart(weight.grad.asnumpy()[:, 0], right.transpose(2, 0, 1))
+    return gaps.length(weight.grad.asnumpy()[:, 0], right.transpose(2, 0, 1))
 
 
 FAULTS = {"BatchNorm's backward pass": batchnorm, "the depthwise convolution's": depthwise}

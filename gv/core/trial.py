@@ -48,14 +48,6 @@ def convolve(context, fused=False):
     return [array.asnumpy() for array in found]
 
 
-def difference(found, expected):
-    """The largest distance of two lists of arrays over their sizes, array by array: a fraction; infinite where a value is not."""
-    import numpy as np
-
-    shares = [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(found, expected)]
-    return float(max(shares)) if np.all(np.isfinite(shares)) else float("inf")
-
-
 def reason(text, otherwise):
     """The line of an error's text that says what failed, without the time of day; MXNet's begin with a traceback.
 
@@ -72,11 +64,13 @@ def attempt(name):
     """
     import mxnet as mx
 
+    from gv.core import gaps
+
     kind, _, number = name.partition(":")
     result = {"works": False, "error": None, "fused": False, "fault": ""}
     for fused in (False, True):
         try:
-            error = difference(convolve(mx.Context(kind, int(number)), fused), convolve(mx.cpu(0), fused))
+            error = gaps.longest(convolve(mx.Context(kind, int(number)), fused), convolve(mx.cpu(0), fused))
             fault = "" if error <= TOLERANCE else f"differs from the CPU by {error:.1e} of its size, more than {TOLERANCE:g}"
         except (mx.base.MXNetError, OSError) as exception:
             error, fault = None, reason(str(exception), type(exception).__name__)

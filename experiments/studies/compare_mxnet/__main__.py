@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from experiments.harness import records
-from experiments.studies.compare_mxnet import differences, measuring, page
+from experiments.studies.compare_mxnet import differences, measuring, page, whole
 from experiments.studies.compare_mxnet.children import WITHOUT_ONEDNN, Child
 from gv.core.errors import InputError
 from gv.core.exits import Parser
@@ -31,6 +31,9 @@ def parse(arguments):
     options.add_argument("--seeds", type=int, default=2, help="of first weights and faces, a net (default %(default)s)")
     options.add_argument("--rounds", type=int, default=5, help="of the timing (default %(default)s)")
     options.add_argument("--only", default="", help="nets and trainings whose names hold this; no checkpoints, no times")
+    options.add_argument("--trained", action="append", default=[], metavar="BUILD=FOLDER",
+                         help="records of one table's runs by a build: main, other and, if you like, control (MXNET_MKLDNN_"
+                              "ENABLED=0); their errors are compared, nothing is trained")
     options.add_argument("--markdown", metavar="FILE", help="write the page, too")
     args = options.parse_args(arguments)
     if args.seeds < 1 or args.rounds < 1:
@@ -40,6 +43,12 @@ def parse(arguments):
     taken = {*measuring.COMPARED, measuring.TRUTH}
     if any(not name or not python for name, _, python in pairs) or len(args.more) < len(pairs) or taken & set(args.more):
         raise InputError("--more", ", ".join(map("".join, pairs)), f"NAME=PYTHON, each name once, none of {sorted(taken)}")
+    folders = [text.partition("=") for text in args.trained]
+    args.trained = {build: folder for build, _, folder in folders}
+    if folders and (len(args.trained) < len(folders) or not {measuring.MAIN, measuring.OTHER} <= set(args.trained) <= set(
+            measuring.COMPARED) or not all(args.trained.values())):
+        raise InputError("--trained", ", ".join(map("".join, folders)), "main=FOLDER and other=FOLDER, each once, and perhaps "
+                         "control=FOLDER")
     for python in (args.other, *args.more.values()):
         if not os.access(python, os.X_OK):
             raise InputError(python, "no interpreter", "the bin/python of an environment",
@@ -52,10 +61,10 @@ def measure(children, args):
     data = measuring.draw(args.out, os.cpu_count() or 1)
     found = {"versions": {name: child.ask("versions") for name, child in children.items()},
              "faults": {name: child.ask("faults") for name, child in children.items()}}
-    whole = not args.only
-    found["exchanges"] = measuring.exchanges(children, data, args.out) if whole else []
+    everything = not args.only
+    found["exchanges"] = measuring.exchanges(children, data, args.out) if everything else []
     keep(found, args.out)
-    found["speeds"] = measuring.speeds(children, data, args.out, args.rounds, tuple(args.more)) if whole else []
+    found["speeds"] = measuring.speeds(children, data, args.out, args.rounds, tuple(args.more)) if everything else []
     keep(found, args.out)
     found["trainings"] = measuring.trainings(children, data, args.out, args.only)
     keep(found, args.out)
@@ -75,6 +84,7 @@ def judge(found):
         broken += differences.judged_training(one["name"], one["apart"]["other"], one["apart"]["control"], one["errors"],
                                               one["first"])
     broken += differences.judged_exchanges(found["exchanges"])
+    broken += whole.judged(found["whole"])
     for name in measuring.COMPARED:
         broken += [f"{name}: {what} is wrong by {gap:.1e}" for what, gap in found["faults"][name].items()
                    if not gap <= differences.ROUNDING]
@@ -84,6 +94,7 @@ def judge(found):
 def main(arguments=None):
     """Compare, print the page, and end with exit code 1 where something is further apart than allowed."""
     args = parse(arguments)
+    trained = whole.compare(args.trained) if args.trained else []
     Path(args.out).mkdir(parents=True, exist_ok=True)
     begin, commit, children = time.time(), records.commit(), {}
     try:
@@ -95,6 +106,7 @@ def main(arguments=None):
     finally:
         for child in children.values():
             child.close()
+    found["whole"] = trained
     broken = judge(found)
     found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
                  machine=records.machine())

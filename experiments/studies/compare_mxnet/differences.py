@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gv.core import gaps
+
 # What was allowed was chosen after one run (docs/results/mxnet_151.md), which came to at most 2e-6, 1e-6 and 7e-5 px
 MOST_OUTPUT, MOST_LOSS, MOST_POINT_PX = 1e-5, 1e-5, 1e-3
 MULTIPLE = 3.0          # of the control, within which a gradient or a training counts as no further away
@@ -18,13 +20,6 @@ def largest(found, right):
     found, right = np.asarray(found, np.float64), np.asarray(right, np.float64)
     gap, most = np.abs(found - right).max(), np.abs(right).max()
     return float(gap / most) if most else float(gap)
-
-
-def length(found, right):
-    """The length of the difference, as a share of the right vector's (L2)."""
-    found, right = np.asarray(found, np.float64), np.asarray(right, np.float64)
-    most = np.linalg.norm(right)
-    return float(np.linalg.norm(found - right) / most) if most else float(np.linalg.norm(found))
 
 
 def joined(arrays, start):
@@ -46,7 +41,7 @@ def apart(found, right):
     """``Apart`` of what ``child.measure`` wrote: outputs and losses by the largest, points in px, gradients by their length."""
     point = float(np.abs(found["points"] - right["points"]).max()) if "points" in found and "points" in right else float("nan")
     return Apart(largest(joined(found, "output"), joined(right, "output")), point, largest(found["losses"], right["losses"]),
-                 length(joined(found, "gradient"), joined(right, "gradient")))
+                 gaps.length(joined(found, "gradient"), joined(right, "gradient")))
 
 
 def worst(several):

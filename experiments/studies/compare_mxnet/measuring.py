@@ -9,6 +9,7 @@ import numpy as np
 from data_prep.synthetic.sets import generate
 from experiments.studies.compare_mxnet import cases, differences
 from experiments.studies.compare_mxnet.children import ask_all
+from gv.core import gaps
 
 MAIN, CONTROL, OTHER, TRUTH = "main", "control", "other", "truth"
 COMPARED = (MAIN, CONTROL, OTHER)
@@ -51,7 +52,7 @@ def _measured(children, names, case, seed, folder, **more):
 
 
 def _gradient_gap(found, right):
-    return differences.length(differences.joined(found, "gradient"), differences.joined(right, "gradient"))
+    return gaps.length(differences.joined(found, "gradient"), differences.joined(right, "gradient"))
 
 
 def nets(children, data, out, seeds, more=(), only=""):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from experiments.studies.compare_mxnet import differences, measuring
+from experiments.harness import claims
+from experiments.studies.compare_mxnet import differences, measuring, whole
 
 COMMAND, MORE = "make compare-mxnet", ' ARGS="--more mxnet-mkl=PYTHON"'
 # of a trial before this study, with 120 drawn faces: why the distance from float64 is asked for, too
@@ -116,6 +117,27 @@ def exchanges_section(found, main, other):
                rows)] if rows else []
 
 
+def whole_section(found, main, other):
+    """Trainings to the end under each build."""
+    lines = []
+    names = {key: name.format(main=main, other=other) for key, name in NAMES.items()}
+    for title in dict.fromkeys(entry["training"] for entry in found["whole"]):
+        entries = [entry for entry in found["whole"] if entry["training"] == title]
+        builds = [build for build in measuring.COMPARED if build in entries[0]["errors"]]
+        seeds = sorted(set(entries[0]["seeds"]))
+        rows = [[f"`{entry['view']}`", *(whole.spread(entry["errors"][build]) for build in builds),
+                 *(whole.apart(entry, build) for build in builds[1:])] for entry in entries]
+        lines += [f"{title}; seeds {', '.join(map(str, seeds))}:", "",
+                  *table(["view", *(names[build] for build in builds),
+                          *(f"{names[build]} less {main}" for build in builds[1:])], rows)]
+    return [
+        "## Whole trainings", "",
+        "The same runs of a table to their end under each build: NME in %, mean ± standard deviation over seeds, and the "
+        "difference seed by seed with Student's 95 % interval. "
+        f"*Equal*: all of it within ± {100 * claims.SAME:g} % of the error.", "",
+        *lines] if lines else []
+
+
 def speeds_section(found, main, other):
     further = list(found["further"])
     rows = []
@@ -218,6 +240,7 @@ def text(found):
         f"{versions['python']}, {same}, the same in each environment; {versions['omp_threads']} thread; "
         f"{found['seconds'] / 60:.0f} minutes beside other work. {other} is PyPI's `mxnet==1.5.1.post0`, without oneDNN.", "",
         f"{held}: {allowed}.", "", *(f"- {line}" for line in found["broken"]), *([""] if found["broken"] else []),
-        *nets_section(found, main, other), *trainings_section(found, main, other), *exchanges_section(found, main, other),
+        *nets_section(found, main, other), *trainings_section(found, main, other), *whole_section(found, main, other),
+        *exchanges_section(found, main, other),
         *speeds_section(found, main, other), *further_section(found, main), *faults_section(found)]
     return "\n".join(lines).rstrip() + "\n"
