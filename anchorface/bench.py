@@ -5,12 +5,12 @@ import time
 import mxnet as mx
 import numpy as np
 
-from anchorface.net import FusedNet
 from gv.core import geometry
 from gv.core.data import to_input
 from gv.core.flops import multiply_adds
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
+from gv.core.reading import Reading
 from gv.core.run import plan
 
 PIPELINES = ("anchorface", "fused", "regression")
@@ -18,7 +18,9 @@ PICTURE_SIDE = 320     # of the speed test's picture; the box is its middle
 
 
 def build(methods, name, preset, landmarks, device=None):
-    """(net, decoder, run) with templates drawn at random: their values change neither work nor time.
+    """(net, decoder, fused, run) with templates drawn at random: their values change neither work nor time.
+
+    fused: the ``Reading`` of the same net that prediction uses.
 
     device: where to draw weights; None leaves the net without any, which is enough to count.
     """
@@ -30,17 +32,18 @@ def build(methods, name, preset, landmarks, device=None):
         net.initialize(mx.init.Xavier(), ctx=device)
         net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=device))
         decoder.initialize(ctx=device)
-    return net, decoder, run
+    quick, _, tail = run.method.prediction(net, run.method.Decoding(), fitted, [device or mx.cpu()])
+    return net, decoder, Reading(quick, tail), run
 
 
 def count_all(methods, preset="paper"):
     """A row a layout: {"landmarks", "size", "templates", "anchorface", "fused", "regression"}, multiply-adds of one image."""
     rows = []
     for landmarks in sorted(LAYOUTS):
-        net, decoder, run = build(methods, "anchorface", preset, landmarks)
+        net, _, fused, run = build(methods, "anchorface", preset, landmarks)
         shape = (1, 3, run.crop.size, run.crop.size)
-        baseline, _, _ = build(methods, "regression", preset, landmarks)
-        nets = {"anchorface": net, "fused": FusedNet(net, decoder), "regression": baseline}
+        baseline, *_ = build(methods, "regression", preset, landmarks)
+        nets = {"anchorface": net, "fused": fused, "regression": baseline}
         rows.append({"landmarks": landmarks, "size": run.crop.size, "templates": net.templates,
                      **{name: sum(multiply_adds(block, shape).values()) for name, block in nets.items()}})
     return rows
@@ -53,12 +56,11 @@ def _pipelines(methods, preset, landmarks, device):
         decoder.hybridize(static_alloc=True)
         return lambda x: decoder(*as_list(net(x)))
 
-    net, decoder, run = build(methods, "anchorface", preset, landmarks, device)
-    baseline, plain, _ = build(methods, "regression", preset, landmarks, device)
-    other, other_decoder, _ = build(methods, "anchorface", preset, landmarks, device)
-    fused = FusedNet(other, other_decoder)
+    net, decoder, _, run = build(methods, "anchorface", preset, landmarks, device)
+    baseline, plain, *_ = build(methods, "regression", preset, landmarks, device)
+    _, _, fused, _ = build(methods, "anchorface", preset, landmarks, device)
     fused.hybridize(static_alloc=True)
-    return {"anchorface": read(net, decoder), "fused": fused, "regression": read(baseline, plain)}, run.crop.size
+    return {"anchorface": read(net, decoder), "fused": lambda x: fused(x)[0], "regression": read(baseline, plain)}, run.crop.size
 
 
 def speed_all(methods, preset, landmarks, batches, seconds, device):

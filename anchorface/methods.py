@@ -10,6 +10,7 @@ from anchorface.diagnostics import AnchorDiagnostics
 from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
 from anchorface.net import FEATURES, AnchorNet, RegressionNet
 from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
+from anchorface.reading import Aggregate, AnchorSums, FusedSums
 from anchorface.shufflenet import stem_stride
 from anchorface.templates import BUCKETS, make_templates, read_mean_face
 from gv.core.errors import InputError, one_of
@@ -128,19 +129,12 @@ class AnchorFace(ShuffleNetMethod):
         return AnchorDecoder(self.anchors(fitted), len(fitted["templates"]), self.size, decoding.aggregate, decoding.c_th,
                              self.options.offset_units)
 
-    def scores(self, outputs, fitted):
-        """The voting anchors' mean confidence, times how well they agree on a landmark: 1 - tanh(spread / beta), the form of
-        Eq. 5, where spread is the root mean square distance of their places for it from their mean, in shares of the side."""
-        decoding = self.Decoding()
-        vote = self.diagnostics(decoding, fitted)
-        confidence, places = vote.votes(outputs)                                                  # (B, A), (B, A, L, 2)
-        threshold = np.minimum(confidence.max(axis=1, keepdims=True), decoding.c_th)
-        weights = confidence * (confidence >= threshold)
-        weights = weights / weights.sum(axis=1, keepdims=True)
-        mean = np.einsum("ba,balc->blc", weights, places)
-        apart = ((places - mean[:, None]) ** 2).sum(axis=3)
-        spread = np.sqrt(np.einsum("ba,bal->bl", weights, apart)) / self.size
-        return (weights * confidence).sum(axis=1)[:, None] * (1 - np.tanh(spread / self.options.beta))
+    def prediction(self, net, decoding, fitted, devices):
+        """The head once a template, and at every anchor; scores: ``reading.Aggregate``."""
+        decoder = self.ready_decoder(decoding, fitted, devices)
+        plain = AnchorSums(net, decoder)
+        plain.hybridize(static_alloc=True)
+        return FusedSums(net, decoder), plain, Aggregate(decoder.landmarks, self.size, self.options.beta)
 
     def diagnostics(self, decoding, fitted):
         return AnchorDiagnostics(self.anchors(fitted), self.size, self.options.offset_units, decoding.c_th)

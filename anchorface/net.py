@@ -42,31 +42,6 @@ class AnchorNet(HybridBlock):
         return self.regress(found), self.confide(found)
 
 
-class FusedNet(HybridBlock):
-    """x (B, 3, S, S) -> points_px (B, L, 2): an ``AnchorNet`` and its decoder in one, with the weights they hold.
-
-    Eq. 2 is a weighted sum, and the regression head is linear with weights of its own for each template. So the features are
-    summed first, under the votes, and the head is applied once a template instead of at every anchor point: the same result
-    to rounding for a P-th of the head's work.
-    """
-
-    def __init__(self, net, decoder, **kwargs):
-        super().__init__(**kwargs)
-        self.net, self.decoder = net, decoder
-        self.weight, self.bias, self.anchors = net.regress.weight, net.regress.bias, decoder.anchors
-
-    def hybrid_forward(self, F, x, weight, bias, anchors):
-        templates, coordinates = self.net.templates, 2 * self.net.landmarks
-        found = self.net.features(F, x)
-        votes = self.decoder.votes(F, self.net.confide(found))                                # (B, K, P)
-        pooled = F.batch_dot(votes, F.reshape(found, (0, 0, -1)), transpose_b=True)           # (B, K, c)
-        heads = F.reshape(weight, (templates, coordinates, -1))                               # (K, 2L, c)
-        moves = F.batch_dot(F.transpose(pooled, (1, 0, 2)), heads, transpose_b=True)          # (K, B, 2L)
-        moves = F.sum(moves, axis=0) + F.dot(F.sum(votes, axis=2), F.reshape(bias, (templates, coordinates)))
-        starts = self.decoder.starts(F, votes, anchors)                                       # (B, 2L)
-        return F.reshape(starts + self.decoder.offset_unit * moves, (0, self.net.landmarks, 2))
-
-
 class RegressionNet(HybridBlock):
     """x (B, 3, S, S) -> (B, 2L), shares of the input's side from its centre: the baseline of Table 6.
 

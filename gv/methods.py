@@ -6,7 +6,8 @@ import mxnet as mx
 
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.errors import InputError
-from gv.core.method import Method, peak_scores
+from gv.core.method import Method
+from gv.core.reading import PeakScores
 from gv.loss import HeatmapLoss, VectorLoss
 from gv.net import LINEAR, HeatmapNet, VectorNet, VectorReader, native_side
 from gv.presets import HEATMAP_PRESETS, PRETRAINED, VECTOR_PRESETS
@@ -72,9 +73,9 @@ class MapMethod(Method):
         share = next((ENLARGE[name] for name in ENLARGE if source.lower().startswith(name)), 0.0)
         return {"boxes": "landmarks", "enlarge": share}
 
-    def scores(self, outputs, fitted):
+    def scorer(self, fitted):
         """The peak over the label's 1 + theta; of two vectors, the lower one: a landmark is as sure as its worse coordinate."""
-        return peak_scores(outputs, 1 + self.options.theta)
+        return PeakScores(1 + self.options.theta)
 
     def decoding_net(self):
         """The options of the net that both have, as keywords."""

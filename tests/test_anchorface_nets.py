@@ -10,12 +10,14 @@ from anchorface.anchors import anchor_points, place
 from anchorface.bench import build, count_all
 from anchorface.codec import AnchorDecoder
 from anchorface.methods import METHODS
-from anchorface.net import AnchorNet, FusedNet, RegressionNet
+from anchorface.net import AnchorNet, RegressionNet
+from anchorface.reading import Aggregate, AnchorSums, FusedSums
 from anchorface.shufflenet import ShuffleNetEncoder, map_side
 from gv.core.errors import InputError
 from gv.core.flops import Size, multiply_adds, size_of
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
+from gv.core.reading import Reading
 from gv.core.run import plan
 
 SIZE = 64
@@ -154,11 +156,35 @@ def test_the_fused_net_says_the_same(grid, how):
     x = images(3)
     wanted = decoder(*net(x)).asnumpy()
     assert np.ptp(net(x)[1].asnumpy(), axis=(2, 3)).min() > 0.5 and np.ptp(wanted, axis=0).max() > 1
-    fused = FusedNet(net, decoder)
-    for hybrid in (False, True):
-        fused.hybridize(hybrid)
-        assert np.allclose(fused(x).asnumpy(), wanted, rtol=1e-4, atol=2e-3)
-    assert set(fused.collect_params()) == set(net.collect_params()) | set(decoder.collect_params())
+    scores = []
+    for first in (FusedSums(net, decoder), AnchorSums(net, decoder)):
+        fused = Reading(first, Aggregate(5, SIZE, 0.05))
+        for hybrid in (False, True):
+            fused.hybridize(hybrid)
+            points, score = (found.asnumpy() for found in fused(x))
+            assert np.allclose(points, wanted, rtol=1e-4, atol=2e-3)
+            scores.append(score)
+        assert set(fused.collect_params()) == set(net.collect_params()) | set(decoder.collect_params())
+    assert all(np.allclose(score, scores[0], atol=1e-4) for score in scores)
+    assert np.allclose(scores[0], agreement(decoder, *(found.asnumpy() for found in net(x)), anchors), atol=1e-4)
+
+
+def agreement(decoder, offsets, logits, anchors):
+    """The scores by hand: each template's voting anchors make one place, and the places are compared."""
+    batch, templates = logits.shape[:2]
+    votes = decoder.votes(mx.nd, mx.nd.array(logits)).asnumpy().astype(np.float64)                        # (B, K, P)
+    confidence = (votes / (1 + np.exp(-logits.reshape(votes.shape)))).sum(axis=(1, 2))
+    found = offsets.reshape(batch, templates, -1, 2, votes.shape[2]).transpose(0, 1, 4, 2, 3) * SIZE
+    found = found + anchors.reshape(1, templates, -1, *anchors.shape[1:])                                 # (B, K, P, L, 2)
+    apart = np.zeros((batch, anchors.shape[1]))
+    for b in range(batch):
+        mean = (votes[b, :, :, None, None] * found[b]).sum(axis=(0, 1))
+        for k in range(templates):
+            share = votes[b, k].sum()
+            if share:
+                place = (votes[b, k, :, None, None] * found[b, k]).sum(axis=0) / share
+                apart[b] += share * ((place - mean) ** 2).sum(axis=1)
+    return confidence[:, None] * (1 - np.tanh(np.sqrt(apart) / SIZE / 0.05))
 
 
 def test_multiply_adds_of_layers_worked_by_hand():
@@ -197,14 +223,13 @@ def test_direct_regression_reads_what_it_is_told(features, conv5, units):
 
 
 def test_a_net_and_its_symbol_give_the_same(tmp_path):
-    net, decoder, _ = build(METHODS, "anchorface", "smoke", 19, mx.cpu())
-    fused = FusedNet(net, decoder)
+    _, _, fused, _ = build(METHODS, "anchorface", "smoke", 19, mx.cpu())
     fused.hybridize()
     x = images(1, 112)
-    wanted = fused(x).asnumpy()
+    wanted = [found.asnumpy() for found in fused(x)]
     fused.export(str(tmp_path / "net"))
     again = gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params"))
-    assert np.array_equal(again(x).asnumpy(), wanted)
+    assert all(np.array_equal(found.asnumpy(), values) for found, values in zip(again(x), wanted))
 
 
 def test_wrong_sizes_are_named():

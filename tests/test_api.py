@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import cv2
+import mxnet as mx
 import numpy as np
 import pytest
 from helpers import ROOT, make_index, tiny_run, train_tiny
@@ -75,22 +76,32 @@ def test_scores_of_vectors_are_the_lower_peak_over_one_plus_theta():
     x, y = np.zeros((1, 3, 8)), np.zeros((1, 3, 8))
     x[0, :, 2], y[0, :, 5] = (4.0, 4.0, 9.0), (4.0, 1.0, -2.0)
     y[0, 2] = -2
-    assert method.scores([x, y], {}).tolist() == [[1.0, 0.25, 0.0]]
+    assert method.scorer({})(mx.nd.array(x), mx.nd.array(y)).asnumpy().tolist() == [[1.0, 0.25, 0.0]]
     heatmap = tiny_run("heatmap").method
     maps = np.zeros((1, 2, 8, 8))
     maps[0, 0, 3, 4] = 0.6
-    assert heatmap.scores([maps], {}).tolist() == [[0.6, 0.0]]
+    assert heatmap.scorer({})(mx.nd.array(maps)).asnumpy() == pytest.approx(np.array([[0.6, 0.0]]))
 
 
 def test_scores_of_anchors_grow_with_confidence_and_agreement():
     """Two templates on one anchor point, both confident: they agree on landmark 0 and are far apart on landmark 1."""
     method = plan(ANCHORFACE, "anchorface", "smoke", {"grid": "1", "clusters": "2", "rolls": "1"}, 2).method
     fitted = {"templates": np.array([[[0.0, 0.0], [0.2, 0.0]], [[0.0, 0.0], [-0.2, 0.0]]])}
-    offsets = np.zeros((1, 8, 1, 1))
-    sure, unsure = (method.scores([offsets, np.full((1, 2, 1, 1), logit)], fitted)[0] for logit in (4.0, 1.0))
+    net = method.net(2, fitted)
+    net.initialize()
+    net.regress.weight.set_data(mx.nd.zeros(net.regress.weight.shape))
+    scores = []
+    for logit in (4.0, 1.0):
+        net.confide.weight.set_data(mx.nd.zeros(net.confide.weight.shape))
+        net.confide.bias.set_data(mx.nd.full(2, logit))
+        for first in method.prediction(net, method.Decoding(), fitted, [mx.cpu()])[:2]:
+            tail = method.prediction(net, method.Decoding(), fitted, [mx.cpu()])[2]
+            scores.append(tail(*first(mx.nd.ones((1, 3, method.size, method.size))))[1].asnumpy()[0])
+    sure, also, unsure, _ = scores
+    assert also == pytest.approx(sure, rel=1e-5)
     confidence = 1 / (1 + np.exp(-4.0))
     assert sure[0] == pytest.approx(confidence, abs=1e-6)
-    assert sure[1] == pytest.approx(confidence * (1 - np.tanh(0.2 / method.options.beta)), rel=1e-5)
+    assert sure[1] == pytest.approx(confidence * (1 - np.tanh(0.2 / method.options.beta)), rel=1e-3)
     assert (unsure < sure).all()
 
 

@@ -11,7 +11,7 @@ from mxnet.gluon import nn
 
 from anchorface.codec import AnchorDecoder
 from anchorface.methods import METHODS as ANCHORFACE
-from anchorface.net import FusedNet
+from anchorface.reading import AnchorSums, FusedSums
 from gv.bpm import BandPooling
 from gv.core import folding, gaps
 from gv.core.method import as_list
@@ -124,8 +124,7 @@ def test_anchorface_with_its_aggregation(aggregate):
     net = filled(run.method.net(68, fitted), size)
     decoder = AnchorDecoder(run.method.anchors(fitted), len(fitted["templates"]), size, aggregate)
     decoder.initialize()
-    fused = FusedNet(net, decoder)
-    made = operators(check(fused, fused, size))
+    made = operators(check(FusedSums(net, decoder), AnchorSums(net, decoder), size))
     assert made.get("BatchNorm", 0) == 0
 
 

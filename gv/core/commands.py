@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, draw, evaluate, geometry, known_faults, metrics
+from gv.core import checkpoint, coverage, detector, draw, evaluate, folding, geometry, known_faults, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces, read_picture
@@ -127,6 +127,7 @@ def eval(arguments, methods):
         raise InputError("--threshold", arguments.threshold, "more than 0")
     devices = parse_devices(arguments.devices)
     run, sidecar, fitted, net = open_run(methods, arguments.run, devices)
+    net, _ = folding.fold(run.method.reader(net, devices), net, run.crop.size, devices)
     index = read_index(arguments.data)
     split = arguments.split or _default_split(index)
     faces = read_split(index, split)

@@ -2,8 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-import numpy as np
-
 
 class Method(ABC):
     """A landmark detector: how its net is built, trained and read.
@@ -66,20 +64,20 @@ class Method(ABC):
         """Put published weights into the encoder (path None: the zoo's download)."""
         net.encoder.load_zoo(path, devices)
 
-    def scores(self, outputs, fitted):
-        """How sure the net is of each landmark, (B, L) in 0 to 1, from its outputs (NumPy arrays); None: they do not say."""
+    def scorer(self, fitted):
+        """The HybridBlock from (*outputs) to how sure the net is of each landmark, (B, L) in 0 to 1; None: they do not say."""
         return None
+
+    def prediction(self, net, decoding, fitted, devices):
+        """(quick, plain, tail): two HybridBlocks from images to the same values, the one that ``folding`` starts from and the
+        net as it was trained, and the ``reading.Tail`` of those values. net: trained, on ``devices``."""
+        from gv.core.reading import Tail
+        return self.reader(net, devices), net, Tail(self.ready_decoder(decoding, fitted, devices), self.scorer(fitted))
 
     def diagnostics(self, decoding, fitted):
         """The method's own figures: a function of (outputs, points_px (B, L, 2)) to {name: (B,) array}, NaN where a face
         has none; or None."""
         return None
-
-
-def peak_scores(outputs, top):
-    """(B, L) in 0 to 1: the lowest, over the outputs (B, L, ...), of a landmark's peak as a share of its label's, ``top``."""
-    peaks = [np.asarray(output).reshape(*output.shape[:2], -1).max(axis=2) for output in outputs]
-    return np.clip(np.min(peaks, axis=0) / top, 0, 1)
 
 
 def as_list(outputs):

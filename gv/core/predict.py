@@ -41,9 +41,10 @@ class Predictor:
     def __init__(self, methods, folder, device=None, decoding=None):
         self.device = device or mx.cpu()
         self.run, self.sidecar, self.fitted, net = open_run(methods, folder, [self.device])
-        self.net, _ = folding.fold(self.run.method.reader(net, [self.device]), net, self.run.crop.size, [self.device])
         decoding = prediction_decoding(self.run.method, decoding or {})
-        self.decoder = self.run.method.ready_decoder(decoding, self.fitted, self.device)
+        quick, plain, self.tail = self.run.method.prediction(net, decoding, self.fitted, [self.device])
+        self.net, _ = folding.fold(quick, plain, self.run.crop.size, [self.device])
+        self.tail.hybridize(static_alloc=True)
         self.find_faces = None
 
     def faces(self, image):
@@ -79,10 +80,9 @@ class Predictor:
         """[FoundFace, ...] of a few boxes, in one batch."""
         matrices = [self.run.crop.matrix(box) for box in boxes]
         crops = np.stack([geometry.warp(image, matrix, self.run.crop.size) for matrix in matrices])
-        outputs = as_list(self.net(mx.nd.array(to_input(crops), ctx=self.device)))
-        points = self.decoder(*outputs).asnumpy()
-        scores = self.run.method.scores([output.asnumpy() for output in outputs], self.fitted)
-        scores = np.full(points.shape[:2], np.nan) if scores is None else np.asarray(scores, np.float64)
+        values = as_list(self.net(mx.nd.array(to_input(crops), ctx=self.device)))
+        points, *scores = (found.asnumpy() for found in as_list(self.tail(*values)))
+        scores = np.asarray(scores[0], np.float64) if scores else np.full(points.shape[:2], np.nan)
         return [FoundFace(geometry.transform_points(geometry.invert(matrix), one), tuple(float(v) for v in box), score)
                 for matrix, box, one, score in zip(matrices, boxes, points, scores)]
 

@@ -1,0 +1,88 @@
+"""AnchorFace from crops to landmarks: what a template's anchors say together, with the head at every anchor or once a template.
+
+B images, L landmarks, K templates, P anchor points. Both forms give the same values (``AnchorSums`` says which), template first:
+Eq. 2 is a weighted sum, and the regression head is linear, with weights of its own for each template.
+"""
+
+from mxnet.gluon import HybridBlock
+
+TINY = 1e-30     # keeps the share of a template without votes above 0; its part of every sum is 0
+
+
+def _starts(F, decoder, votes, anchors):
+    """The anchors (2L, K * P) summed under the votes (B, K, P), template by template: (K, B, 2L) in crop pixels."""
+    places = F.reshape(anchors, (2 * decoder.landmarks, decoder.templates, -1))                         # (2L, K, P)
+    return F.batch_dot(F.transpose(votes, (1, 0, 2)), F.transpose(places, (1, 2, 0)))
+
+
+def _shares(F, votes):
+    """How much of the result is each template's, (K, B, 1), of votes (B, K, P)."""
+    return F.expand_dims(F.transpose(F.sum(votes, axis=2), (1, 0)), 2)
+
+
+def _confidence(F, votes, logits):
+    """The voting anchors' mean confidence, (B, 1)."""
+    return F.sum(F.reshape(votes, (0, -1)) * F.sigmoid(F.reshape(logits, (0, -1))), axis=1, keepdims=True)
+
+
+class AnchorSums(HybridBlock):
+    """x (B, 3, S, S) -> sums (K, B, 2L), shares (K, B, 1), confidence (B, 1) of an ``AnchorNet`` under its decoder's votes.
+
+    sums: of the places O + T that a template's anchors vote for, under their votes, in crop pixels; shares: the votes' sums;
+    confidence: the mean over the voting anchors, under their votes.
+    """
+
+    def __init__(self, net, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.decoder, self.anchors = net, decoder, decoder.anchors
+
+    def hybrid_forward(self, F, x, anchors):
+        d = self.decoder
+        offsets, logits = self.net(x)
+        votes = d.votes(F, logits)
+        points = d.count // d.templates
+        moves = F.batch_dot(F.reshape(offsets, (-1, 2 * d.landmarks, points)), F.reshape(votes, (-1, points, 1)))
+        moves = F.transpose(F.reshape(moves, (-1, d.templates, 2 * d.landmarks)), (1, 0, 2))            # (K, B, 2L)
+        return _starts(F, d, votes, anchors) + d.offset_unit * moves, _shares(F, votes), _confidence(F, votes, logits)
+
+
+class FusedSums(HybridBlock):
+    """``AnchorSums`` for a P-th of the regression head's work: the features are summed first, under the votes, and the head is
+    applied once a template instead of at every anchor point."""
+
+    def __init__(self, net, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.decoder = net, decoder
+        self.weight, self.bias, self.anchors = net.regress.weight, net.regress.bias, decoder.anchors
+
+    def hybrid_forward(self, F, x, weight, bias, anchors):
+        d = self.decoder
+        found = self.net.features(F, x)
+        logits = self.net.confide(found)
+        votes = d.votes(F, logits)                                                                      # (B, K, P)
+        pooled = F.batch_dot(votes, F.reshape(found, (0, 0, -1)), transpose_b=True)                     # (B, K, c)
+        heads = F.reshape(weight, (d.templates, 2 * d.landmarks, -1))                                   # (K, 2L, c)
+        moves = F.batch_dot(F.transpose(pooled, (1, 0, 2)), heads, transpose_b=True)                    # (K, B, 2L)
+        shares = _shares(F, votes)
+        moves = moves + F.batch_dot(shares, F.reshape(bias, (d.templates, 1, 2 * d.landmarks)))
+        return _starts(F, d, votes, anchors) + d.offset_unit * moves, shares, _confidence(F, votes, logits)
+
+
+class Aggregate(HybridBlock):
+    """``AnchorSums``' values -> points_px (B, L, 2), Eq. 2, and scores (B, L): confidence times the templates' agreement.
+
+    The agreement on a landmark is 1 - tanh(spread / beta), the form of Eq. 5, where spread is the root mean square distance of
+    the templates' places for it from their mean, under their shares, in shares of the input's ``size``.
+    """
+
+    def __init__(self, landmarks, size, beta, **kwargs):
+        super().__init__(**kwargs)
+        self.landmarks, self.size, self.beta = landmarks, size, beta
+
+    def hybrid_forward(self, F, sums, shares, confidence):
+        points = F.sum(sums, axis=0)                                                                    # (B, 2L)
+        apart = F.broadcast_sub(sums, F.broadcast_mul(shares, F.expand_dims(points, 0)))                # share times distance
+        apart = F.broadcast_div(F.square(apart), shares + TINY)
+        spread = F.sqrt(F.sum(F.reshape(F.sum(apart, axis=0), (0, self.landmarks, 2)), axis=2)) / self.size
+        return (F.reshape(points, (0, self.landmarks, 2)),
+                F.broadcast_mul(confidence, 1 - F.tanh(spread / self.beta)))
