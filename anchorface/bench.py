@@ -6,10 +6,10 @@ import mxnet as mx
 import numpy as np
 
 from gv.core import geometry
-from gv.core.data import to_input
 from gv.core.flops import multiply_adds
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
+from gv.core.pictures import to_input
 from gv.core.reading import Reading
 from gv.core.run import plan
 

@@ -75,10 +75,11 @@ def votes(arguments, methods):
     from anchorface import pictures
     from gv.core import draw
     from gv.core.config import fill, parse_settings
-    from gv.core.data import FaceDataset, to_input
+    from gv.core.data import FaceDataset
     from gv.core.devices import parse_devices
     from gv.core.faces import read_index, read_split
     from gv.core.method import as_list
+    from gv.core.pictures import to_input
     from gv.core.run import open_run
     device = parse_devices(arguments.devices)[0]
     run, _, fitted, net = open_run(methods, arguments.run, [device])

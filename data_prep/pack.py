@@ -3,7 +3,7 @@
 A packed picture is the face's squared box times ``REACH``, cut at the picture's edges, with the box's side reduced to at
 most ``side`` pixels; nothing is enlarged. ``REACH`` is what the augmentation of both papers together can ask for, so that
 a crop of a packed picture shows what the crop of the whole one shows. A picture turned by EXIF is taken as stored, as
-``gv.core.data.read_picture`` takes it, and a grey one becomes a colour one.
+``gv.core.pictures.read_picture`` takes it, and a grey one becomes a colour one.
 
 The pictures lie in ``packed/`` of the index, below the folders that they have in the raw set, as NAME-DIGEST.jpg. The
 digest is of the source's bytes, the box and the side: a second run keeps what is there, and packs again what has changed.
@@ -38,7 +38,7 @@ LARGEST_ENLARGE, LARGEST_TURN, SMALLEST_SCALE, LARGEST_SCALE, LARGEST_SHIFT = 0.
 REACH = (1 + LARGEST_ENLARGE) * (1 + 2 * LARGEST_SHIFT) * (math.cos(LARGEST_TURN) + math.sin(LARGEST_TURN)) / SMALLEST_SCALE
 LARGEST_INPUT = 256  # pixels, Gaussian Vector's input; AnchorFace's is 224
 DEFAULT_SIDE = round(LARGEST_INPUT * LARGEST_SCALE)  # no crop of that size, at the largest scale, asks for more pixels
-SMALLEST_SIDE = 32  # as the smallest input (gv.core.data.Crop)
+SMALLEST_SIDE = 32  # as the smallest input (gv.core.pictures.Crop)
 QUALITY = 90  # of JPEG; 95 takes 20 % longer to decode and 40 % more space for 2 dB
 # Sides of packed pictures are multiples of this where the picture allows: averaging down by a whole factor, as
 # gv.core.geometry.warp does for small inputs, is then exact, which OpenCV does ten times faster (0.2 ms, not 2.6, at 876 pixels)

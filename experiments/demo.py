@@ -120,7 +120,7 @@ def _vector_figure(net, run, dataset, row):
     from matplotlib import pyplot
 
     from gv.codec import VectorLabel
-    from gv.core.data import to_input
+    from gv.core.pictures import to_input
     crop, points = dataset[row]
     outputs = net(mx.nd.array(to_input(crop[None])))
     options = run.method.options

@@ -15,9 +15,9 @@ import gv
 from anchorface import cli as anchorface_cli
 from anchorface.methods import METHODS as ANCHORFACE
 from gv import cli
-from gv.core.data import read_picture
 from gv.core.errors import InputError
 from gv.core.faces import read_split
+from gv.core.pictures import read_picture
 from gv.core.run import plan
 
 

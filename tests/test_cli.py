@@ -15,9 +15,9 @@ from helpers import ROOT, child_environment, make_index
 from gv import cli
 from gv.core import checkpoint, detector, evaluate
 from gv.core import cli as core_cli
-from gv.core.data import read_picture
 from gv.core.faces import read_index, read_split, write_index
 from gv.core.geometry import square_box
+from gv.core.pictures import read_picture
 
 METHODS = ("gv", "heatmap", "heatmap-awing")
 

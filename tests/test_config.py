@@ -8,8 +8,8 @@ import pytest
 from gv.cli import METHOD_NAMES
 from gv.cli import PRESETS as PRESET_NAMES
 from gv.core.config import Training, fill, fill_parts, jsonable, parse_settings
-from gv.core.data import Crop
 from gv.core.errors import InputError
+from gv.core.pictures import Crop
 from gv.core.run import from_config, plan
 from gv.core.transforms import Augment
 from gv.methods import METHODS

@@ -7,11 +7,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from gv.core import data, geometry
-from gv.core.data import Crop, FaceDataset
+from gv.core import data, geometry, pictures
+from gv.core.data import FaceDataset
 from gv.core.errors import InputError
 from gv.core.faces import Face
 from gv.core.layouts import LAYOUTS
+from gv.core.pictures import Crop
 from gv.core.transforms import Augment
 
 SIZE = 128
@@ -207,7 +208,7 @@ def test_batches_cover_the_epoch_once_and_may_start_anywhere(count, batch, sizes
     seen = [int(point[0, 0]) for _, points in whole for point in points]
     assert seen == list(data.epoch_order(count, 0, 2)) and sorted(seen) == list(range(count))
     first = whole[0][0][0]
-    np.testing.assert_array_equal(first, data.to_input(np.full((1, 2, 2, 3), 20 + seen[0], np.uint8))[0])  # of epoch 2
+    np.testing.assert_array_equal(first, pictures.to_input(np.full((1, 2, 2, 3), 20 + seen[0], np.uint8))[0])  # of epoch 2
     for first_step in range(len(sizes) + 1):
         tail = list(data.training_batches(Numbers(count), batch, 2, first_step))
         assert len(tail) == len(sizes) - first_step
@@ -222,7 +223,7 @@ def test_batches_cover_the_epoch_once_and_may_start_anywhere(count, batch, sizes
 def test_input_is_rgb_by_imagenets_mean_and_deviation():
     crop = np.zeros((1, 2, 3, 3), np.uint8)
     crop[0, 1, 2] = (255, 128, 51)
-    found = data.to_input(crop)
+    found = pictures.to_input(crop)
     assert found.shape == (1, 3, 2, 3) and found.dtype == np.float32 and found.flags.c_contiguous
     np.testing.assert_allclose(found[0, :, 1, 2], [(1 - 0.485) / 0.229, (128 / 255 - 0.456) / 0.224, (0.2 - 0.406) / 0.225],
                                rtol=1e-5)
@@ -231,8 +232,8 @@ def test_input_is_rgb_by_imagenets_mean_and_deviation():
 
 def test_input_is_the_formula_at_every_value_to_the_last_bit():
     crop = np.random.default_rng(0).permutation(np.arange(3 * 256) % 256).astype(np.uint8).reshape(1, 16, 16, 3)
-    by_formula = (crop.astype(np.float32) / 255 - data.IMAGENET_MEAN) / data.IMAGENET_STD
-    np.testing.assert_array_equal(data.to_input(crop), by_formula.transpose(0, 3, 1, 2))
+    by_formula = (crop.astype(np.float32) / 255 - pictures.IMAGENET_MEAN) / pictures.IMAGENET_STD
+    np.testing.assert_array_equal(pictures.to_input(crop), by_formula.transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("count, devices, sizes", [(8, 2, [4, 4]), (7, 2, [4, 3]), (5, 3, [2, 2, 1]), (1, 3, [1, 1, 1]),
@@ -268,7 +269,7 @@ def test_pictures_are_rgb_and_taken_as_stored(tmp_path):
     jpeg = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
     (tmp_path / "turned.jpg").write_bytes(with_orientation(jpeg, 6))
     assert cv2.imread(str(tmp_path / "turned.jpg")).shape == (60, 40, 3), "the EXIF block of this test is not read"
-    found = data.read_picture(tmp_path / "turned.jpg")
+    found = pictures.read_picture(tmp_path / "turned.jpg")
     assert found.shape == (40, 60, 3) and found.dtype == np.uint8
     assert np.abs(found[20, 10].astype(int) - (250, 130, 10)).max() <= 4 and found[20, 50].max() <= 4
 
@@ -278,14 +279,14 @@ def test_pictures_of_other_kinds_become_three_bytes_a_pixel(tmp_path, stored):
     pixels = {"grey": np.full((8, 9), 77, np.uint8), "alpha": np.full((8, 9, 4), 77, np.uint8),
               "sixteen": np.full((8, 9, 3), 77 * 257, np.uint16)}[stored]
     cv2.imwrite(str(tmp_path / "x.png"), pixels)
-    found = data.read_picture(tmp_path / "x.png")
+    found = pictures.read_picture(tmp_path / "x.png")
     assert found.shape == (8, 9, 3) and found.dtype == np.uint8 and (found == 77).all()
 
 
 def test_a_name_with_other_letters_is_read(tmp_path):
     cv2.imwrite(str(tmp_path / "x.png"), np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "x.png").rename(tmp_path / "Gesicht ä 顔.png")
-    assert data.read_picture(tmp_path / "Gesicht ä 顔.png").shape == (4, 4, 3)
+    assert pictures.read_picture(tmp_path / "Gesicht ä 顔.png").shape == (4, 4, 3)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\x00" * 40, "folder"])
@@ -296,7 +297,7 @@ def test_what_is_no_picture_is_one_line_that_names_the_file(tmp_path, content):
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match="broken.jpg: (no such picture|not a picture); expected") as caught:
-        data.read_picture(path)
+        pictures.read_picture(path)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="broken.jpg"):
         FaceDataset(tmp_path, [Face("broken.jpg", np.zeros((19, 2)), (0, 0, 9, 9))], 19, Crop(SIZE))[0]

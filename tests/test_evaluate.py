@@ -10,10 +10,11 @@ import pytest
 from helpers import make_index, tiny_run, train_tiny
 
 from gv.core import detector, draw, evaluate, geometry
-from gv.core.data import Crop, FaceDataset, read_picture
+from gv.core.data import FaceDataset
 from gv.core.errors import InputError
 from gv.core.faces import read_split
 from gv.core.layouts import get_layout
+from gv.core.pictures import Crop, read_picture
 from gv.core.predict import Predictor, check_box, prediction_decoding
 from gv.core.run import open_run
 from gv.methods import METHODS, GaussianVector, Heatmap

@@ -18,9 +18,10 @@ from helpers import ROOT, child_environment, make_index, tiny_run, train_tiny
 
 from gv.core import checkpoint, coverage, detector, exits, files, geometry
 from gv.core import train as training
-from gv.core.data import FaceDataset, read_picture
+from gv.core.data import FaceDataset
 from gv.core.errors import InputError, one_of
 from gv.core.faces import read_split
+from gv.core.pictures import read_picture
 
 FACES = 16
 

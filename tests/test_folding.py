@@ -73,7 +73,7 @@ def test_every_encoder_and_decoder(encoder, decoder):
     net = filled(VectorNet(19, 64, encoder=encoder, decoder=decoder, width=8), 64)
     made = operators(check(reader_of(net), net, 64))
     left = made.get("BatchNorm", 0)
-    assert left < operators(folding.plain_graph(reader_of(net), DEVICES)).get("BatchNorm", 1)
+    assert left < operators(folding.block_of(folding.graph_of(reader_of(net)), DEVICES)).get("BatchNorm", 1)
     if "resnet" not in encoder:
         assert left == 0
     assert "sum" not in made and "one_hot" not in made and made.get("_ones", 0) == 0, "what only weights decide is worked out"

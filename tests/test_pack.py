@@ -102,7 +102,7 @@ def test_other_fields_stay(tmp_path):
 
 def test_reach_is_the_papers_augmentation():
     """No crop under both papers' largest changes shows more than REACH sides about the box; the worst one needs all of it."""
-    from gv.core.data import Crop
+    from gv.core.pictures import Crop
     from gv.core.transforms import Augment, random_affine
     crop, box = Crop(size=64, enlarge=0.25), (0, 0, 1, 1)
     change = Augment(rotation=30, rotation_p=1, scale_min=0.75, scale_max=1.25, translate=0.1)
@@ -117,7 +117,8 @@ def test_reach_is_the_papers_augmentation():
 @pytest.mark.parametrize("place", [(300, 200), (5, 10), (500, 330)])
 def test_training_crops_are_those_of_whole_pictures(tmp_path, place):
     """With every augmentation on, also beyond the picture's edge, where both are black."""
-    from gv.core.data import Crop, FaceDataset
+    from gv.core.data import FaceDataset
+    from gv.core.pictures import Crop
     from gv.core.transforms import Augment
     box = (*place, place[0] + 150, place[1] + 120)
     put(tmp_path / "raw", "a.png", smooth_picture(440, 640))

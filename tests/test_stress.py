@@ -215,8 +215,8 @@ def test_a_thousand_faces_and_a_very_large_picture(tmp_path, data):
     from helpers import train_tiny
 
     import gv
-    from gv.core.data import read_picture
     from gv.core.faces import read_index, read_split
+    from gv.core.pictures import read_picture
     index = read_index(data)
     train_tiny(tmp_path / "run", index, FACES, settings={"epochs": 1})
     face = read_split(index, "common")[0]
@@ -242,7 +242,7 @@ def test_a_thousand_faces_and_a_very_large_picture(tmp_path, data):
     del large
     box = tuple(np.add(face.box, (x, y, x, y)))
     reading, peak, seconds = peak_and_seconds(
-        "import numpy as np, gv\nfrom gv.core.data import read_picture\n"
+        "import numpy as np, gv\nfrom gv.core.pictures import read_picture\n"
         f"detector = gv.load({str(tmp_path / 'run')!r})\ndetector({str(index.folder / face.image)!r}, [{face.box!r}])\n"
         f"began = time.perf_counter()\npicture = read_picture({str(tmp_path / 'large.jpg')!r})\nread = time.perf_counter()\n"
         f"found, = detector(picture, [{box!r}])\nseconds = time.perf_counter() - read\nprint(read - began)\n"

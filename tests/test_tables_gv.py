@@ -22,9 +22,9 @@ from experiments.papers.published import PUBLISHED
 from gv.bpm import BandPooling
 from gv.codec import HeatmapDecoder, VectorDecoder
 from gv.core.config import fill
-from gv.core.data import Crop
 from gv.core.geometry import tight_box
 from gv.core.layouts import get_layout
+from gv.core.pictures import Crop
 from gv.core.run import get_method
 from tests.tables import check_claims, check_wanted, filled, place
 

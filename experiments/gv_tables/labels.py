@@ -52,8 +52,9 @@ def measure(points, repeat=ROUNDS):
 
 def compare(context):
     """{"foreground/KIND", "numbers/KIND", "ms/KIND"} of a set's training faces."""
-    from gv.core.data import Crop, FaceDataset
+    from gv.core.data import FaceDataset
     from gv.core.faces import read_index, read_split
+    from gv.core.pictures import Crop
     (folder,) = context.indexes.values()
     index = read_index(folder)
     faces = read_split(index, "train")

@@ -15,8 +15,8 @@ import mxnet as mx
 import numpy as np
 
 from gv.codec import to_pixels
-from gv.core.data import to_input
 from gv.core.method import as_list
+from gv.core.pictures import to_input
 from gv.core.run import plan
 
 LANDMARKS = 68

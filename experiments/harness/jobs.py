@@ -7,9 +7,9 @@ from anchorface.methods import METHODS as ANCHORFACE
 from experiments.harness import code_hash, datasets, records
 from experiments.harness.grid import At, Measure, Share, Train, Written
 from gv.core import checkpoint
-from gv.core.data import Crop
 from gv.core.errors import InputError
 from gv.core.files import write_text
+from gv.core.pictures import Crop
 from gv.core.run import SCRATCH, get_method, plan
 from gv.methods import METHODS as GAUSSIAN_VECTOR
 from gv.methods import HeatmapXavier

@@ -12,11 +12,12 @@ import numpy as np
 from gv.core import checkpoint, coverage, detector, draw, evaluate, folding, geometry, known_faults, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
-from gv.core.data import FaceDataset, choose_faces, read_picture
+from gv.core.data import FaceDataset, choose_faces
 from gv.core.devices import memory_text, memory_used, parse_devices
 from gv.core.errors import InputError, PartlyDone, one_of
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
+from gv.core.pictures import read_picture
 from gv.core.predict import FEW_STEPS, Predictor
 from gv.core.run import open_run, plan, refuse_other, stored_config
 

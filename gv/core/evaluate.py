@@ -8,11 +8,12 @@ import mxnet as mx
 import numpy as np
 
 from gv.core import geometry, metrics
-from gv.core.data import FaceDataset, to_input
+from gv.core.data import FaceDataset
 from gv.core.faces import read_split
 from gv.core.files import replacing
 from gv.core.layouts import get_layout
 from gv.core.method import as_list
+from gv.core.pictures import to_input
 
 EVALUATION_BATCH = 16
 YAW_BINS = (("light", 0, 30), ("medium", 30, 60), ("large", 60, 90), ("heavy", 90, np.inf))     # AnchorFace, Section 4.5; degrees

@@ -161,26 +161,25 @@ def _batchnorms(graph):
             entry[:] = node.inputs[0]
 
 
-def plain_graph(net, devices):
-    """A ``SymbolBlock`` of a net as it is, on ``devices``."""
-    return _block(net, devices, ())
-
-
-def folded(net, devices):
-    """A ``SymbolBlock`` with a net's outputs on the same input, on ``devices``; nothing is checked."""
-    return _block(net, devices, (_constants, _batchnorms))
-
-
-def _block(net, devices, passes):
+def graph_of(net):
+    """The ``Graph`` of a net as it is."""
     data = mx.sym.var(DATA, dtype="float32")
     outputs = net(data)
-    several = isinstance(outputs, (list, tuple))
     weights = {parameter.name: parameter.data(parameter.list_ctx()[0]).asnumpy() for parameter in net.collect_params().values()}
-    graph = Graph(mx.sym.Group(list(outputs)) if several else outputs, weights)
-    for change in passes:
-        change(graph)
-    symbol = graph.symbol()
-    block = gluon.SymbolBlock(symbol, [data])
+    return Graph(mx.sym.Group(list(outputs)) if isinstance(outputs, (list, tuple)) else outputs, weights)
+
+
+def folded_graph(net):
+    """The ``Graph`` of a net, folded; nothing is checked."""
+    graph = graph_of(net)
+    _constants(graph)
+    _batchnorms(graph)
+    return graph
+
+
+def block_of(graph, devices):
+    """A ``SymbolBlock`` of a ``Graph``, hybridized, on ``devices``."""
+    block = gluon.SymbolBlock(graph.symbol(), [mx.sym.var(DATA, dtype="float32")])
     for name, parameter in block.collect_params().items():
         parameter._load_init(mx.nd.array(graph.weights[name]), devices)
     block.hybridize(static_alloc=True)
@@ -195,6 +194,6 @@ def fold(net, plain, size, devices):
     """
     noise = mx.nd.array(np.random.default_rng(TRIED_SEED).normal(size=(TRIED, 3, size, size)), ctx=devices[0])
     expected = [value.asnumpy() for value in as_list(plain(noise))]     # first: it settles shapes that were left open
-    made = folded(net, devices)
+    made = block_of(folded_graph(net), devices)
     apart = gaps.longest([value.asnumpy() for value in as_list(made(noise))], expected)
     return (made if apart <= TOLERANCE else plain), apart

@@ -10,8 +10,9 @@ from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from gv.core.data import batch_rows, cut, to_input, training_batches
+from gv.core.data import batch_rows, cut, training_batches
 from gv.core.errors import InputError
+from gv.core.pictures import to_input
 
 AHEAD = 2              # batches a process cuts before they are asked for
 PER_GPU = 4            # processes a GPU; ASSUMED

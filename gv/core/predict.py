@@ -8,9 +8,9 @@ import numpy as np
 
 from gv.core import coverage, detector, folding, geometry
 from gv.core.config import fill
-from gv.core.data import read_picture, to_input
 from gv.core.errors import InputError
 from gv.core.method import as_list
+from gv.core.pictures import read_picture, to_input
 from gv.core.run import open_run
 
 FEW_STEPS = 100       # of training, below which an error is that of a net that has hardly begun

@@ -9,9 +9,9 @@ import numpy as np
 
 from gv.core import checkpoint
 from gv.core.config import Training, fill, fill_parts, jsonable
-from gv.core.data import Crop
 from gv.core.errors import InputError, one_of
 from gv.core.faces import NOT_JSON
+from gv.core.pictures import Crop
 from gv.core.transforms import Augment
 
 WRITTEN = ("seconds", "start", "provenance")      # besides what every checkpoint has

@@ -22,10 +22,11 @@ from experiments.harness.jobs import METHODS
 from experiments.studies.compare_mxnet.cases import PRESET
 from gv.core import checkpoint, known_faults
 from gv.core import train as training
-from gv.core.data import FaceDataset, to_input, training_batches
+from gv.core.data import FaceDataset, training_batches
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_json
 from gv.core.method import as_list
+from gv.core.pictures import to_input
 from gv.core.run import open_run, plan
 
 DEVICES = [mx.cpu(0)]
