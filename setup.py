@@ -30,11 +30,13 @@ MXNETS = {
     # the last release; on Python 3.13 it is installed without its own requirements (.ci/setup.sh), which forbid NumPy 2
     "1.9.1": ["mxnet==1.9.1; python_version < '3.13'"],
     "cu117": ["mxnet-cu117==1.9.1; python_version < '3.13'", *CUDA_11_7],
+    "none": [],  # for a machine that only predicts with an exported net
     "1.5.1": ["mxnet==1.5.1.post0"],  # the one that the papers' time had, to compare with; not on Python 3.12 and later
 }
 MXNET = os.environ.get("MXNET") or "1.9.1"
 if MXNET not in MXNETS:
     raise SystemExit(f'setup.py: MXNET={MXNET}; expected one of {", ".join(MXNETS)}')
+PREDICTION = ["numpy", "opencv-python>=4.5.5,<4.12", "tqdm"]  # all that is needed there
 
 setup(
     name="gaussian-vector-anchorface",
@@ -49,7 +51,7 @@ setup(
     ]),
     package_data={"experiments": ["templates/*.html"]},
     python_requires=">=3.8,<3.14",
-    install_requires=[
+    install_requires=PREDICTION if MXNET == "none" else [
         *MXNETS[MXNET],
         "requests; python_version >= '3.13'",
         "graphviz<0.9; python_version >= '3.13'",
@@ -68,7 +70,9 @@ setup(
     extras_require={
         # ruff is pinned, since a new one brings new rules
         "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff==0.17.6", "setuptools"],
-        "onnx": ["onnx>=1.13,<1.18; python_version < '3.13'", "onnxruntime; python_version < '3.13'"],
+        # to export; ml_dtypes is what onnxruntime's quantisation wants and does not require
+        "onnx": ["onnx>=1.13", "onnxruntime", "ml_dtypes; python_version >= '3.9'"],
+        "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},
     classifiers=[

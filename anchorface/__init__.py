@@ -9,10 +9,13 @@ import gv.core  # noqa: F401  (gv.compat, before a module of this package import
 
 
 def load(run, devices="cpu:0", **decoding):
-    """A detector from a run's folder, as ``anchorface train`` leaves it; see ``gv.load``.
+    """A detector from a run's folder, as ``anchorface train`` leaves it, or one that ``export`` wrote; see ``gv.load``.
 
     decoding: such as ``aggregate="argmax"`` (``anchorface options`` lists them).
     """
+    from gv.core import exported
+    if exported.is_exported(run):
+        return exported.load(run, devices, decoding)
     from anchorface.methods import METHODS
     from gv.core.devices import parse_devices
     from gv.core.predict import Predictor

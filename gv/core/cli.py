@@ -1,4 +1,4 @@
-"""The sub-commands ``train``, ``eval``, ``predict``, ``options`` and ``devices``, for whatever methods they are given.
+"""The commands ``train``, ``eval``, ``predict``, ``export``, ``options`` and ``devices``, for whatever methods they are given.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-C and by TERM, 1 a fault of ours. With
 ``--json``, stdout holds JSON alone; messages and progress go to stderr. Heavy imports wait until the arguments are read, so that
@@ -34,7 +34,7 @@ class _Renamed(argparse.Action):
 def _parser(program, method_names, presets, more):
     parser = exits.Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    names = "|".join(("train", "eval", "predict", "options", "devices", *more))
+    names = "|".join(("train", "eval", "predict", "export", "options", "devices", *more))
     commands = parser.add_subparsers(dest="command", metavar=names, required=True)
 
     def command(name, text, example, on_devices=True):
@@ -82,6 +82,22 @@ def _parser(program, method_names, presets, more):
     predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs become points, e.g. beyond_box=false")
+    predict.add_argument("--backend", choices=("mxnet", "onnx"),
+                         help="onnx: insist on a folder that export wrote, which needs no MXNet (default: what --run holds)")
+
+    export = command("export", "Write a run's net, from crops to landmarks, for other programs.",
+                     f"{program} export --run runs/first --format onnx --out exported")
+    export.add_argument("--run", required=True, help="folder of the run")
+    export.add_argument("--format", choices=("onnx", "mxnet", "int8"), default="onnx",
+                        help="onnx, mxnet (symbol and weights), or int8: ONNX with quantised convolutions (default %(default)s)")
+    export.add_argument("--out", required=True, help="folder to write; must be new")
+    export.add_argument("--input", choices=("crops", "normalised"), default="crops",
+                        help="crops: (B, S, S, 3) uint8 RGB; normalised: (B, 3, S, S) float32 (default %(default)s)")
+    export.add_argument("--data", help="index folder; for int8: calibrated on its training faces, measured on --split")
+    export.add_argument("--split", help="split that the error is measured on (default common, or the only one besides train)")
+    export.add_argument("--calibrate", type=int, default=128, help="training faces to calibrate int8 on (default %(default)s)")
+    export.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+                        help="how outputs become points, e.g. beyond_box=false")
 
     for name, (text, example, add_arguments, _) in more.items():
         add_arguments(command(name, text, f"{program} {name} {example}"))
@@ -122,16 +138,42 @@ def _set_threads(arguments):
     cv2.setNumThreads(1)
 
 
-def _chosen(name, more):
-    """The function of a command; InputError where MXNet is there and cannot be loaded for want of a driver."""
+def _mxnet():
+    """Load MXNet; InputError where it is not there, or cannot be loaded for want of a driver."""
     try:
-        from gv.core import commands
+        import mxnet  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "mxnet":
+            raise
+        raise InputError("MXNet", "is not installed", "an environment with it", "make setup makes one; without it, predict reads "
+                         "folders that export --format onnx has written") from None
     except OSError as error:
         if cuda.LIBRARY not in str(error):
             raise
         raise InputError("MXNet", f"is built for CUDA, and {cuda.LIBRARY} does not load", "NVIDIA's driver",
                          "gv devices says more; make setup GPU=0 makes the environment for the CPU") from None
-    return more[name][3] if name in more else getattr(commands, name)
+
+
+def _run(arguments, load_methods, more):
+    """(report, text) of a command."""
+    def methods():
+        _mxnet()
+        return load_methods()
+
+    if arguments.command == "devices":      # which also says why MXNet cannot be loaded
+        from gv.core import survey
+        return survey.devices(arguments)
+    if arguments.command == "predict":      # of an exported folder, which needs no MXNet
+        from gv.core import predicting
+        return predicting.predict(arguments, methods)
+    loaded = methods()
+    if arguments.command in more:
+        return more[arguments.command][3](arguments, loaded)
+    if arguments.command == "export":
+        from gv.core import exporting
+        return exporting.export(arguments, loaded)
+    from gv.core import commands
+    return getattr(commands, arguments.command)(arguments, loaded)
 
 
 def main(program, method_names, presets, load_methods, argv=None, more=None):
@@ -151,11 +193,7 @@ def main(program, method_names, presets, load_methods, argv=None, more=None):
             print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
 
         try:
-            if arguments.command == "devices":      # which also says why MXNet cannot be loaded
-                from gv.core import survey
-                tell(*survey.devices(arguments))
-            else:
-                tell(*_chosen(arguments.command, more)(arguments, load_methods()))
+            tell(*_run(arguments, load_methods, more))
         except PartlyDone as error:
             tell(error.report, error.text)
             raise

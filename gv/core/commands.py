@@ -9,21 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, draw, evaluate, folding, geometry, known_faults, metrics
+from gv.core import checkpoint, coverage, detector, evaluate, folding, geometry, known_faults, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces
 from gv.core.devices import memory_text, memory_used, parse_devices
-from gv.core.errors import InputError, PartlyDone, one_of
+from gv.core.errors import InputError, one_of
 from gv.core.faces import read_index, read_split
-from gv.core.files import write_json
+from gv.core.files import printable, write_json
+from gv.core.finding import FEW_STEPS
 from gv.core.pictures import read_picture
-from gv.core.predict import FEW_STEPS, Predictor
 from gv.core.run import open_run, plan, refuse_other, stored_config
 
 METRICS_FILE, USUAL_SPLIT = "metrics.json", "common"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-MOST_SAID = 3        # pictures that could not be used, named one by one
 TRAINED_BOXES = "give boxes of the kind it was trained with, or train on these"
 
 
@@ -31,7 +29,7 @@ def _check_pictures(index, faces):
     """InputError for the first picture that is missing or has no picture's header."""
     for face in faces:
         path = os.path.join(str(index.folder), face.image)
-        if not os.path.isfile(path) or _printable(path) != path or not cv2.haveImageReader(path):   # which crashes on such names
+        if not os.path.isfile(path) or printable(path) != path or not cv2.haveImageReader(path):   # which crashes on such names
             read_picture(path)  # says which of the two, or that a header OpenCV does not announce can be read after all
 
 
@@ -91,7 +89,7 @@ def _as_setting(value):
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _default_split(index):
+def default_split(index):
     """The split that ``eval`` measures where none is named: common, or the only one besides train; InputError otherwise."""
     others = [name for name in index.splits if name != "train"] or list(index.splits)
     if USUAL_SPLIT in others or len(others) != 1:
@@ -130,7 +128,7 @@ def eval(arguments, methods):
     run, sidecar, fitted, net = open_run(methods, arguments.run, devices)
     net, _ = folding.fold(run.method.reader(net, devices), net, run.crop.size, devices)
     index = read_index(arguments.data)
-    split = arguments.split or _default_split(index)
+    split = arguments.split or default_split(index)
     faces = read_split(index, split)
     if index.layout != run.landmarks:
         raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
@@ -221,98 +219,3 @@ def _eval_text(report, normaliser, threshold):
         figures = (f"{name} {value:.4g}" for name, value in report["diagnostics"].items() if value is not None)
         lines.append(f"  {'  '.join(figures)}")
     return "\n".join(lines)
-
-
-def _parse_box(text):
-    try:
-        box = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        box = ()
-    if len(box) != 4:
-        raise InputError("--box", f'"{text}"', "x0,y0,x1,y1 in pixels")
-    return box
-
-
-def _pictures(given):
-    """The pictures of paths, some of which may be folders; InputError for a folder without one."""
-    found = []
-    for path in given:
-        inside = [path]
-        if os.path.isdir(path):
-            inside = sorted(str(one) for one in Path(path).iterdir() if one.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)} in it",
-                             "folders within are not searched: name them")
-        found += inside
-    return found
-
-
-def _output_paths(images, out):
-    """{picture: file in ``out``}, pictures of the same name told apart by a number; InputError where one would be overwritten."""
-    paths, taken = {}, set()
-    if os.path.exists(out) and not os.path.isdir(out):
-        raise InputError(f"--out {out}", "a file", "a folder, or a name not yet taken")
-    for image in images:
-        stem, number = Path(image).stem, 1
-        path = Path(out) / f"{stem}.png"
-        while path in taken:
-            number += 1
-            path = Path(out) / f"{stem}-{number}.png"
-        taken.add(path)
-        paths[image] = path
-    for path in taken:
-        if any(os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image) for image in images):
-            raise InputError(f"--out {out}", f"{path} is one of the pictures given", "another folder", "it would be lost")
-    return paths
-
-
-def _numbers(scores):
-    """Scores as JSON has them: null where there is none."""
-    return [None if np.isnan(score) else round(float(score), 4) for score in scores]
-
-
-def _printable(text):
-    """A name that can be printed and written as JSON whatever its bytes are."""
-    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def predict(arguments, methods):
-    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. One picture is held at a time."""
-    images = list(dict.fromkeys(_pictures(arguments.images)))
-    box = _parse_box(arguments.box) if arguments.box is not None else None
-    paths = _output_paths(images, arguments.out) if arguments.out else {}
-    predictor = Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], parse_settings(arguments.settings))
-    results, lines, failed = [], [], []
-    for path in images:
-        try:
-            picture = read_picture(path, upright=True)
-            faces = predictor(picture, [box] if box else None)
-            if paths:
-                drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
-                draw.write_picture(paths[path], drawn)
-        except InputError as error:
-            failed.append(error)
-            continue
-        results.append({"image": _printable(path), "faces": [
-            {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
-        lines.append(f"{_printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
-                     "; no frontal face was found, give --box x0,y0,x1,y1"))
-        unlike = predictor.other_boxes(faces) if box else ""     # the detector's are mapped to the trained ones
-        if unlike:
-            lines.append(f"  {unlike}")
-            results[-1]["other_boxes"] = unlike
-        for face in faces:
-            lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
-                         " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points))
-        if paths:
-            lines.append(f"drawn: {_printable(paths[path])}")
-    report, text = {"run": str(arguments.run), "images": results}, "\n".join(lines)
-    if predictor.sidecar["step"] < FEW_STEPS:
-        text = f"the run has trained for {predictor.sidecar['step']} steps: its landmarks say nothing yet\n{text}"
-    if len(failed) == 1 and len(images) == 1:
-        raise failed[0]
-    if failed:
-        said = "; ".join(str(error) for error in failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
-        raise PartlyDone({**report, "failed": [str(error) for error in failed]}, text, f"{len(failed)} of {len(images)} pictures",
-                         said, "", "the others are done")
-    return report, text

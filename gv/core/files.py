@@ -124,3 +124,8 @@ def remove_leftovers(folder):
             path.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def printable(text):
+    """A name that can be printed and written as JSON whatever its bytes are."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,123 @@
+"""The sub-command ``predict``. It loads MXNet for a trained run, and none for an exported one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from gv.core import draw, exported
+from gv.core.config import parse_settings
+from gv.core.errors import InputError, PartlyDone
+from gv.core.files import printable
+from gv.core.finding import FEW_STEPS
+from gv.core.pictures import read_picture
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+MOST_SAID = 3        # pictures that could not be used, named one by one
+
+
+def _parse_box(text):
+    try:
+        box = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        box = ()
+    if len(box) != 4:
+        raise InputError("--box", f'"{text}"', "x0,y0,x1,y1 in pixels")
+    return box
+
+
+def _pictures(given):
+    """The pictures of paths, some of which may be folders; InputError for a folder without one."""
+    found = []
+    for path in given:
+        inside = [path]
+        if os.path.isdir(path):
+            inside = sorted(str(one) for one in Path(path).iterdir() if one.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)} in it",
+                             "folders within are not searched: name them")
+        found += inside
+    return found
+
+
+def _output_paths(images, out):
+    """{picture: file in ``out``}, pictures of the same name told apart by a number; InputError where one would be overwritten."""
+    paths, taken = {}, set()
+    if os.path.exists(out) and not os.path.isdir(out):
+        raise InputError(f"--out {out}", "a file", "a folder, or a name not yet taken")
+    for image in images:
+        stem, number = Path(image).stem, 1
+        path = Path(out) / f"{stem}.png"
+        while path in taken:
+            number += 1
+            path = Path(out) / f"{stem}-{number}.png"
+        taken.add(path)
+        paths[image] = path
+    for path in taken:
+        if any(os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image) for image in images):
+            raise InputError(f"--out {out}", f"{path} is one of the pictures given", "another folder", "it would be lost")
+    return paths
+
+
+def _numbers(scores):
+    """Scores as JSON has them: null where there is none."""
+    return [None if np.isnan(score) else round(float(score), 4) for score in scores]
+
+
+def _finder(arguments, load_methods):
+    """What finds the landmarks: a trained run's net, or an exported folder's.
+
+    load_methods: () -> {name: Method}, which loads MXNet: called for a trained run alone.
+    """
+    settings = parse_settings(arguments.settings)
+    if exported.is_exported(arguments.run):
+        return exported.load(arguments.run, arguments.devices, settings)
+    if arguments.backend == "onnx":
+        raise InputError("--backend onnx", f"{arguments.run} holds no {exported.MODEL}", "a folder that export wrote",
+                         "export the run first, with --format onnx")
+    methods = load_methods()
+    from gv.core.devices import parse_devices
+    from gv.core.predict import Predictor
+    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings)
+
+
+def predict(arguments, load_methods):
+    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. One picture is held at a time."""
+    images = list(dict.fromkeys(_pictures(arguments.images)))
+    box = _parse_box(arguments.box) if arguments.box is not None else None
+    paths = _output_paths(images, arguments.out) if arguments.out else {}
+    predictor = _finder(arguments, load_methods)
+    results, lines, failed = [], [], []
+    for path in images:
+        try:
+            picture = read_picture(path, upright=True)
+            faces = predictor(picture, [box] if box else None)
+            if paths:
+                drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
+                draw.write_picture(paths[path], drawn)
+        except InputError as error:
+            failed.append(error)
+            continue
+        results.append({"image": printable(path), "faces": [
+            {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
+        lines.append(f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
+                     "; no frontal face was found, give --box x0,y0,x1,y1"))
+        unlike = predictor.other_boxes(faces) if box else ""     # the detector's are mapped to the trained ones
+        if unlike:
+            lines.append(f"  {unlike}")
+            results[-1]["other_boxes"] = unlike
+        for face in faces:
+            lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
+                         " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points))
+        if paths:
+            lines.append(f"drawn: {printable(paths[path])}")
+    report, text = {"run": str(arguments.run), "images": results}, "\n".join(lines)
+    if predictor.steps < FEW_STEPS:
+        text = f"the run has trained for {predictor.steps} steps: its landmarks say nothing yet\n{text}"
+    if len(failed) == 1 and len(images) == 1:
+        raise failed[0]
+    if failed:
+        said = "; ".join(str(error) for error in failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
+        raise PartlyDone({**report, "failed": [str(error) for error in failed]}, text, f"{len(failed)} of {len(images)} pictures",
+                         said, "", "the others are done")
+    return report, text
