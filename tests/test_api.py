@@ -119,11 +119,11 @@ def test_without_boxes_faces_are_looked_for(runs, index, monkeypatch):
 
 
 def test_many_faces_of_one_picture_are_found_in_batches(runs, index, monkeypatch):
-    from gv.core import predict
+    from gv.core import finding
     detector, picture = load(runs, "gv"), read_picture(index.folder / read_split(index, "common")[0].image)
     boxes = [(10.0 + i, 12.0, 80.0 + i, 84.0) for i in range(7)]
     together = detector(picture, boxes)
-    monkeypatch.setattr(predict, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(finding, "MOST_AT_ONCE", 3)
     apart = detector(picture, boxes)
     assert [face.box for face in apart] == boxes
     for one, other in zip(together, apart):

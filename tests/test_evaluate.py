@@ -13,9 +13,10 @@ from gv.core import detector, draw, evaluate, geometry
 from gv.core.data import FaceDataset
 from gv.core.errors import InputError
 from gv.core.faces import read_split
+from gv.core.finding import check_box
 from gv.core.layouts import get_layout
 from gv.core.pictures import Crop, read_picture
-from gv.core.predict import Predictor, check_box, prediction_decoding
+from gv.core.predict import Predictor, prediction_decoding
 from gv.core.run import open_run
 from gv.methods import METHODS, GaussianVector, Heatmap
 

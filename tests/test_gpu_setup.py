@@ -354,7 +354,8 @@ def test_setup_asks_for_one_mxnet(monkeypatch):
     own = set(requirements(monkeypatch, "cu117")) - set(plain)
     assert sum(line.startswith("nvidia-") for line in own) == 10 and all("==" in line for line in own - {"wheel"})
     assert set(requirements(monkeypatch, "1.5.1")) ^ set(plain) == {"mxnet==1.9.1; python_version < '3.13'", "mxnet==1.5.1.post0"}
-    with pytest.raises(SystemExit, match="MXNET=1.4; expected one of 1.9.1, cu117, 1.5.1"):
+    assert not any("mxnet" in line or "gluoncv" in line for line in requirements(monkeypatch, "none"))
+    with pytest.raises(SystemExit, match="MXNET=1.4; expected one of 1.9.1, cu117, none, 1.5.1"):
         requirements(monkeypatch, "1.4")
 
 
