@@ -10,7 +10,7 @@ from gv.core.flops import multiply_adds
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
 from gv.core.pictures import to_input
-from gv.core.reading import Reading
+from gv.core.reading import PointsOf, Reading
 from gv.core.run import plan
 
 PIPELINES = ("anchorface", "fused", "regression")
@@ -20,7 +20,7 @@ PICTURE_SIDE = 320     # of the speed test's picture; the box is its middle
 def build(methods, name, preset, landmarks, device=None):
     """(net, decoder, fused, run) with templates drawn at random: their values change neither work nor time.
 
-    fused: the ``Reading`` of the same net that prediction uses.
+    fused: from images to points as prediction reads the same net.
 
     device: where to draw weights; None leaves the net without any, which is enough to count.
     """
@@ -33,7 +33,7 @@ def build(methods, name, preset, landmarks, device=None):
         net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=device))
         decoder.initialize(ctx=device)
     quick, _, tail = run.method.prediction(net, run.method.Decoding(), fitted, [device or mx.cpu()])
-    return net, decoder, Reading(quick, tail), run
+    return net, decoder, PointsOf(Reading(quick, tail)), run
 
 
 def count_all(methods, preset="paper"):
@@ -60,7 +60,7 @@ def _pipelines(methods, preset, landmarks, device):
     baseline, plain, *_ = build(methods, "regression", preset, landmarks, device)
     _, _, fused, _ = build(methods, "anchorface", preset, landmarks, device)
     fused.hybridize(static_alloc=True)
-    return {"anchorface": read(net, decoder), "fused": lambda x: fused(x)[0], "regression": read(baseline, plain)}, run.crop.size
+    return {"anchorface": read(net, decoder), "fused": fused, "regression": read(baseline, plain)}, run.crop.size
 
 
 def speed_all(methods, preset, landmarks, batches, seconds, device):

@@ -2,6 +2,7 @@
 
 import sys
 
+from gv import commands
 from gv.core import cli
 from gv.core.config import PRESETS
 
@@ -15,7 +16,7 @@ def _methods():
 
 def main(argv=None):
     """Entry point; returns the exit code."""
-    return cli.main("gv", METHOD_NAMES, PRESETS, _methods, argv)
+    return cli.main("gv", METHOD_NAMES, PRESETS, _methods, argv, commands.MORE)
 
 
 if __name__ == "__main__":

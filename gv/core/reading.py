@@ -31,6 +31,17 @@ class Reading(HybridBlock):
         return self.tail(*as_list(self.first(x)))
 
 
+class PointsOf(HybridBlock):
+    """x -> the points of a ``Reading`` alone: its graph has nothing of the scores."""
+
+    def __init__(self, reading, **kwargs):
+        super().__init__(**kwargs)
+        self.reading = reading
+
+    def hybrid_forward(self, F, x):
+        return as_list(self.reading(x))[0]
+
+
 class PeakScores(HybridBlock):
     """(*outputs (B, L, ...)) -> (B, L) in 0 to 1: the lowest, over the outputs, of a landmark's peak as a share of its label's,
     ``top``."""

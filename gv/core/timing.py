@@ -1,0 +1,49 @@
+"""Times that can be compared on a machine that does other things too: what is timed takes turns, and medians are told.
+
+A round is one call of each function. What disturbs a round disturbs all of them about alike, so that a ratio is taken within
+each round, and its median and quartiles are over the rounds.
+"""
+
+import time
+
+import numpy as np
+
+WARM = 2       # calls before anything is timed: the first builds and tunes
+
+
+def take_turns(functions, rounds, warm=WARM):
+    """{name: seconds of each round (rounds,)} of {name: function without arguments}, after ``warm`` calls of each.
+
+    A function ends when its work is done: one that only asks for work, as MXNet's do, has to wait for it.
+    """
+    for function in functions.values():
+        for _ in range(warm):
+            function()
+    seconds = {name: np.empty(rounds) for name in functions}
+    for turn in range(rounds):
+        for name, function in functions.items():
+            begin = time.perf_counter()
+            function()
+            seconds[name][turn] = time.perf_counter() - begin
+    return seconds
+
+
+def spread(values):
+    """{"median", "low", "high"}: median and quartiles, plain numbers."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return {"median": float(middle), "low": float(low), "high": float(high)}
+
+
+def milliseconds(seconds):
+    """``spread`` of times, in milliseconds."""
+    return spread(1000 * np.asarray(seconds))
+
+
+def ratio(seconds, base):
+    """``spread`` of one function's times over another's, round by round."""
+    return spread(np.asarray(seconds) / np.asarray(base))
+
+
+def text(found, decimals=2):
+    """A ``spread`` in words: median [low, high]."""
+    return f"{found['median']:.{decimals}f} [{found['low']:.{decimals}f}, {found['high']:.{decimals}f}]"

@@ -1,0 +1,105 @@
+"""Benchmarks: turns, spreads and ratios by hand; what is timed says the same; the commands."""
+
+import json
+import time
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from gv import bench, cli
+from gv.codec import HeatmapDecoder, VectorDecoder
+from gv.core import engines, folding, timing
+from gv.core.errors import InputError
+from gv.methods import METHODS
+from gv.net import VectorNet
+
+SMALL = {"encoder": "resnet18v2_quarter", "size": "64", "width": "8"}
+
+
+def test_turns_are_taken_and_the_first_calls_are_not_timed(monkeypatch):
+    called, clock = [], iter(np.arange(100.0) ** 2)
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    found = timing.take_turns({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, rounds=2, warm=1)
+    assert called == ["a", "b", "a", "b", "a", "b"]
+    assert found["a"].tolist() == [1 - 0, 25 - 16] and found["b"].tolist() == [9 - 4, 49 - 36]
+
+
+def test_spreads_and_ratios():
+    assert timing.spread([1, 2, 3, 4, 5]) == {"median": 3, "low": 2, "high": 4}
+    assert timing.milliseconds([0.001] * 3)["median"] == 1
+    assert timing.ratio([2.0, 40.0, 6.0], [1.0, 20.0, 2.0])["median"] == 2      # within each round
+    assert timing.text({"median": 1.234, "low": 1, "high": 2}) == "1.23 [1.00, 2.00]"
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_numpys_reading_is_the_decoders(batch):
+    rng, side, stride = np.random.default_rng(0), 8, 4.0
+    maps = rng.normal(size=(batch, 5, side, side)).astype(np.float32)
+    maps[0, :4, [0, 0, -1, -1], [0, -1, 0, -1]] += 9
+    np.testing.assert_allclose(bench._numpy_heatmaps(maps, stride), HeatmapDecoder(side, stride)(mx.nd.array(maps)).asnumpy())
+    vectors = [rng.normal(size=(batch, 5, side)).astype(np.float32) for _ in "xy"]
+    vectors[0][0, :2, [0, -1]] += 9
+    expected = VectorDecoder(side, stride)(*map(mx.nd.array, vectors)).asnumpy()
+    np.testing.assert_allclose(bench._numpy_vectors(vectors, stride), expected)
+
+
+def test_bench_reports_every_section(capfd):
+    given = ["bench", "--what", "nets,reading,pipeline,steps,engines", "--encoder", "resnet18v2_quarter", "--size", "64", "--set",
+             "width=8", "--batches", "1,2", "--rounds", "2", "--landmarks", "5", "--threads", "1"]
+    assert cli.main([*given, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [one["batch"] for one in found["nets"]] == [1, 2] and len(found["steps"]) == len(found["engines"]) == 2
+    net = found["nets"][0]
+    assert set(net["times"]) >= {bench.PAPER, bench.PLAIN, bench.FOLDED, bench.ENCODER}
+    assert net["share"]["median"] > 0 and net["faster"]["low"] <= net["faster"]["median"] <= net["faster"]["high"]
+    assert set(found["reading"][0]["libraries"]["NumPy"]) == {"heatmaps", "vectors", "factor"}
+    assert found["pipeline"]["whole"]["median"] >= max(step["low"] for step in found["pipeline"]["steps"].values())
+    step = found["steps"][0]
+    assert set(step["memory"]) == set(bench.TRAINED) and step["ratio"][bench.PAPER]["median"] == 1
+    assert all(np.isfinite(value) and value >= 0 for value in step["memory"].values()) and max(step["memory"].values()) > 0
+    for graph in found["engines"][0]["graphs"].values():
+        assert engines.MXNET in graph["times"] and all(gap < 1e-4 for gap in graph["apart"].values())
+    assert cli.main(["bench", "--what", "reading", "--rounds", "2", "--threads", "1"]) == 0
+    assert "NumPy" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("given, words", [
+    (["--what", "nothing"], "--what"), (["--batches", "0"], "--batches"), (["--batches", "1,x"], "--batches"),
+    (["--rounds", "0"], "--rounds"), (["--size", "100"], "size"), (["--encoder", "nothing"], "encoder")])
+def test_bad_input_is_one_line(given, words, capfd):
+    assert cli.main(["bench", "--threads", "1", *given]) == 2
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 1 and words in said[0]
+
+
+def test_an_engine_that_is_absent_or_fails_is_named(monkeypatch):
+    net = VectorNet(5, 64, encoder=SMALL["encoder"], width=8)
+    net.initialize()
+    x = np.zeros((1, 3, 64, 64), np.float32)
+    net(mx.nd.array(x))
+    monkeypatch.setitem(engines.NEEDS, engines.OPENVINO, ("no_such_package",))
+    monkeypatch.setitem(engines.BUILDERS, engines.ONNX, lambda graph, x, model: 1 / 0)
+    functions, why = engines.build(folding.folded_graph(net), ("x", "y"), x)
+    assert engines.MXNET in functions and "no_such_package" in why[engines.OPENVINO]
+    assert engines.ONNX not in functions and (engines.ONNX not in engines.installed()[0] or "ZeroDivision" in why[engines.ONNX])
+
+
+def test_what_is_timed_waits_for_its_work():
+    slow = mx.gluon.nn.HybridLambda(lambda F, x: F.dot(F.dot(x, x), x))
+    x = mx.nd.ones((900, 900))
+    call = bench._waiting(slow, x)
+    call()
+    begin = time.perf_counter()
+    call()
+    waited = time.perf_counter() - begin
+    begin = time.perf_counter()
+    slow(x).wait_to_read()
+    assert waited > 0.3 * (time.perf_counter() - begin)
+
+
+def test_settings_reach_the_nets():
+    run, _ = bench.made(METHODS, "gv", {**SMALL, "decoder": "lines"}, 5, mx.cpu())
+    assert run.crop.size == 64 and run.method.options.decoder == "lines"
+    with pytest.raises(InputError, match="no such option"):
+        bench.made(METHODS, "gv", {"nonsense": "1"}, 5, mx.cpu())
