@@ -72,6 +72,8 @@ setup(
         "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff==0.17.6", "setuptools"],
         # to export; ml_dtypes is what onnxruntime's quantisation wants and does not require
         "onnx": ["onnx>=1.13", "onnxruntime", "ml_dtypes; python_version >= '3.9'"],
+        # further engines that gv bench times beside these, in an environment of its own: torch brings gigabytes of CUDA
+        "bench": ["openvino", "torch", "onnx2torch", "torchvision"],
         "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},

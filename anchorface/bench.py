@@ -4,8 +4,10 @@ import time
 
 import mxnet as mx
 import numpy as np
+from mxnet.gluon import HybridBlock
 
-from gv.core import geometry
+from anchorface.reading import Aggregate, FusedHead
+from gv.core import folding, geometry, timing
 from gv.core.flops import multiply_adds
 from gv.core.layouts import LAYOUTS
 from gv.core.method import as_list
@@ -56,33 +58,100 @@ def _pipelines(methods, preset, landmarks, device):
         decoder.hybridize(static_alloc=True)
         return lambda x: decoder(*as_list(net(x)))
 
-    net, decoder, _, run = build(methods, "anchorface", preset, landmarks, device)
+    net, decoder, fused, run = build(methods, "anchorface", preset, landmarks, device)
     baseline, plain, *_ = build(methods, "regression", preset, landmarks, device)
-    _, _, fused, _ = build(methods, "anchorface", preset, landmarks, device)
-    fused.hybridize(static_alloc=True)
+    fused = folding.block_of(folding.folded_graph(fused), [device])
     return {"anchorface": read(net, decoder), "fused": fused, "regression": read(baseline, plain)}, run.crop.size
+
+
+class _Whole(HybridBlock):
+    """x -> points: a net and its decoder, as published."""
+
+    def __init__(self, net, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.decoder = net, decoder
+
+    def hybrid_forward(self, F, x):
+        return self.decoder(*self.net(x))
+
+
+class _Map(HybridBlock):
+    """x -> the map that the heads read."""
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.features = net.encoder, net.features
+
+    def hybrid_forward(self, F, x):
+        return self.features(F, x)
+
+
+class _Heads(HybridBlock):
+    """The map -> points, as published: both heads at every anchor point, then Eq. 2 and 3."""
+
+    def __init__(self, net, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.regress, self.confide, self.decoder = net.regress, net.confide, decoder
+
+    def hybrid_forward(self, F, found):
+        return self.decoder(self.regress(found), self.confide(found))
+
+
+def parts(methods, preset, landmarks, device, batch, rounds):
+    """Times, in milliseconds, of the net's parts as published and as prediction runs them, and what they come to.
+
+    {"batch", "times": {part: spread}, "faster": spread of whole as published / fused, "share": of the backbone as published /
+    fused, that is, of the bound that no head can beat, "share_of_folded_backbone", "heads": of both heads and aggregation as
+    published / fused}. Confidences are drawn so that some anchors pass the threshold.
+    """
+    net, decoder, fused, run = build(methods, "anchorface", preset, landmarks, device)
+    net.confide.weight.set_data(mx.nd.random.normal(0, 1, shape=net.confide.weight.shape, ctx=device))
+    quick = FusedHead(net, decoder)
+    tail = Aggregate(landmarks, run.crop.size, run.method.options.beta)
+    x = mx.nd.random.uniform(shape=(batch, 3, run.crop.size, run.crop.size), ctx=device)
+    found = net.features(mx.nd, x)
+
+    def fast(block):
+        block.hybridize(static_alloc=True, static_shape=True)
+        return block
+
+    def folded(block):
+        return fast(folding.block_of(folding.folded_graph(block), [device]))
+
+    blocks = {"net, as published": (fast(_Whole(net, decoder)), x), "net, fused": (folded(fused), x),
+              "net, fused, with scores": (folded(fused.reading), x), "backbone": (fast(_Map(net)), x),
+              "backbone, folded": (folded(_Map(net)), x),
+              "heads and aggregation, as published": (fast(_Heads(net, decoder)), found),
+              "heads and aggregation, fused": (folded(PointsOf(Reading(quick, tail))), found),
+              "heads and aggregation, fused, with scores": (folded(Reading(quick, tail)), found)}
+    seconds = timing.take_turns({name: timing.waiting(*pair) for name, pair in blocks.items()}, rounds)
+    return {"batch": batch, "times": {name: timing.milliseconds(values) for name, values in seconds.items()},
+            "faster": timing.ratio(seconds["net, as published"], seconds["net, fused"]),
+            "share": timing.ratio(seconds["backbone"], seconds["net, fused"]),
+            "share_of_folded_backbone": timing.ratio(seconds["backbone, folded"], seconds["net, fused"]),
+            "heads": timing.ratio(seconds["heads and aggregation, as published"], seconds["heads and aggregation, fused"])}
 
 
 def speed_all(methods, preset, landmarks, batches, seconds, device):
     """A row a batch size: {"batch", pipeline: images a second}; each picture is cut, read and its points mapped back.
 
-    The pipelines take turns until each has had its seconds; the figure is that of the fastest turn.
+    The pipelines take turns until each has had its seconds; the figure is that of the median turn.
     """
     pipelines, size = _pipelines(methods, preset, landmarks, device)
     picture = np.random.default_rng(0).integers(0, 256, (PICTURE_SIDE, PICTURE_SIDE, 3)).astype(np.uint8)
     matrix = geometry.crop_matrix((PICTURE_SIDE / 4, PICTURE_SIDE / 4, PICTURE_SIDE * 3 / 4, PICTURE_SIDE * 3 / 4), size)
     rows = []
     for batch in batches:
-        best, spent, turn = dict.fromkeys(pipelines, np.inf), 0.0, 0
+        took, spent, turn = {name: [] for name in pipelines}, 0.0, 0
         while turn < 2 or spent < seconds * len(pipelines):
             for name, find in pipelines.items():
                 begin = time.perf_counter()
                 crops = np.stack([geometry.warp(picture, matrix, size) for _ in range(batch)])
                 points = find(mx.nd.array(to_input(crops), ctx=device)).asnumpy()
                 geometry.transform_points(geometry.invert(matrix), points)
-                took = time.perf_counter() - begin
                 if turn:     # the first turn compiles
-                    best[name], spent = min(best[name], took), spent + took
+                    took[name].append(time.perf_counter() - begin)
+                    spent += took[name][-1]
             turn += 1
-        rows.append({"batch": batch, **{name: batch / value for name, value in best.items()}})
+        rows.append({"batch": batch, **{name: batch / float(np.median(values)) for name, values in took.items()}})
     return rows

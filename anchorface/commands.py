@@ -122,6 +122,8 @@ def _bench_arguments(parser):
     parser.add_argument("--landmarks", type=int, default=98, help="layout of the speed test (default %(default)s)")
     parser.add_argument("--batches", default="1,64", help="batch sizes of the speed test (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (default %(default)s)")
+    parser.add_argument("--parts", action="store_true", help="time the net's parts, as published and as prediction runs them")
+    parser.add_argument("--rounds", type=int, default=20, help="turns that each part takes (default %(default)s)")
 
 
 def bench(arguments, methods):
@@ -147,10 +149,31 @@ def bench(arguments, methods):
     if arguments.seconds <= 0:
         raise InputError("--seconds", arguments.seconds, "more than 0")
     device = parse_devices(arguments.devices)[0]
+    if arguments.parts:
+        if arguments.rounds < 1:
+            raise InputError("--rounds", arguments.rounds, "at least 1")
+        return _parts([measure.parts(methods, arguments.preset, arguments.landmarks, device, batch, arguments.rounds)
+                       for batch in batches], arguments, device)
     rows = measure.speed_all(methods, arguments.preset, arguments.landmarks, batches, arguments.seconds, device)
     lines = [f"images a second on {device}, crop to landmarks, {arguments.landmarks} landmarks"]
     lines += [f"  batch {row['batch']:3d}  " + "  ".join(f"{name} {row[name]:.1f}" for name in measure.PIPELINES) for row in rows]
     return {"device": str(device), "landmarks": arguments.landmarks, "images_per_second": rows}, "\n".join(lines)
+
+
+def _parts(rows, arguments, device):
+    """(report, text) of ``bench.parts`` of several batches."""
+    from gv.core import timing
+    lines = [f"{arguments.landmarks} landmarks, preset {arguments.preset}, {device}; milliseconds, median [quartiles] of "
+             f"{arguments.rounds} rounds in which all take turns"]
+    for row in rows:
+        width = max(map(len, row["times"]))
+        lines += [f"  batch {row['batch']}:",
+                  *(f"    {name:{width}s}  {timing.text(found)}" for name, found in row["times"].items()),
+                  f"    fused: the net {timing.text(row['faster'])} times faster, its heads and aggregation "
+                  f"{timing.text(row['heads'], 1)} times;",
+                  f"    {100 * row['share']['median']:.0f} % of the bound that the backbone sets, "
+                  f"{100 * row['share_of_folded_backbone']['median']:.0f} % of a folded backbone's"]
+    return {"device": str(device), "landmarks": arguments.landmarks, "parts": rows}, "\n".join(lines)
 
 
 # name: (help, example's arguments, adds arguments to a parser, the command)

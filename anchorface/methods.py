@@ -10,7 +10,7 @@ from anchorface.diagnostics import AnchorDiagnostics
 from anchorface.loss import ENTROPIES, WEIGHTS, AnchorLoss, RegressionLoss
 from anchorface.net import FEATURES, AnchorNet, RegressionNet
 from anchorface.presets import ANCHOR_PRESETS, REGRESSION_PRESETS
-from anchorface.reading import Aggregate, AnchorSums, FusedSums
+from anchorface.reading import Aggregate, AnchorHead, FusedHead, Sums
 from anchorface.shufflenet import stem_stride
 from anchorface.templates import BUCKETS, make_templates, read_mean_face
 from gv.core.errors import InputError, one_of
@@ -132,9 +132,9 @@ class AnchorFace(ShuffleNetMethod):
     def prediction(self, net, decoding, fitted, devices):
         """The head once a template, and at every anchor; scores: ``reading.Aggregate``."""
         decoder = self.ready_decoder(decoding, fitted, devices)
-        plain = AnchorSums(net, decoder)
+        plain = Sums(net, AnchorHead(net, decoder))
         plain.hybridize(static_alloc=True)
-        return FusedSums(net, decoder), plain, Aggregate(decoder.landmarks, self.size, self.options.beta)
+        return Sums(net, FusedHead(net, decoder)), plain, Aggregate(decoder.landmarks, self.size, self.options.beta)
 
     def diagnostics(self, decoding, fitted):
         return AnchorDiagnostics(self.anchors(fitted), self.size, self.options.offset_units, decoding.c_th)

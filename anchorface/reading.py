@@ -1,6 +1,6 @@
 """AnchorFace from crops to landmarks: what a template's anchors say together, with the head at every anchor or once a template.
 
-B images, L landmarks, K templates, P anchor points. Both forms give the same values (``AnchorSums`` says which), template first:
+B images, L landmarks, K templates, P anchor points. Both forms give the same values (``AnchorHead`` says which), template first:
 Eq. 2 is a weighted sum, and the regression head is linear, with weights of its own for each template.
 """
 
@@ -25,9 +25,9 @@ def _confidence(F, votes, logits):
     return F.sum(F.reshape(votes, (0, -1)) * F.sigmoid(F.reshape(logits, (0, -1))), axis=1, keepdims=True)
 
 
-class AnchorSums(HybridBlock):
-    """x (B, 3, S, S) -> points (B, 2L), sums (K, B, 2L), shares (K, B, 1), confidence (B, 1) of an ``AnchorNet`` under its
-    decoder's votes.
+class AnchorHead(HybridBlock):
+    """The backbone's map (B, c, g, g) -> points (B, 2L), sums (K, B, 2L), shares (K, B, 1), confidence (B, 1) of an ``AnchorNet``
+    under its decoder's votes.
 
     points: in crop pixels, Eq. 2; sums: a template's part of them, the places O + T that its anchors vote for, under their
     votes; shares: the votes' sums; confidence: the mean over the voting anchors, under their votes.
@@ -35,11 +35,11 @@ class AnchorSums(HybridBlock):
 
     def __init__(self, net, decoder, **kwargs):
         super().__init__(**kwargs)
-        self.net, self.decoder, self.anchors = net, decoder, decoder.anchors
+        self.regress, self.confide, self.decoder, self.anchors = net.regress, net.confide, decoder, decoder.anchors
 
-    def hybrid_forward(self, F, x, anchors):
+    def hybrid_forward(self, F, found, anchors):
         d = self.decoder
-        offsets, logits = self.net(x)
+        offsets, logits = self.regress(found), self.confide(found)
         votes = d.votes(F, logits)
         points = d.count // d.templates
         moves = F.batch_dot(F.reshape(offsets, (-1, 2 * d.landmarks, points)), F.reshape(votes, (-1, points, 1)))
@@ -48,20 +48,19 @@ class AnchorSums(HybridBlock):
         return F.sum(sums, axis=0), sums, _shares(F, votes), _confidence(F, votes, logits)
 
 
-class FusedSums(HybridBlock):
-    """``AnchorSums`` for a P-th of the regression head's work: the features are summed first, under the votes, and the head is
+class FusedHead(HybridBlock):
+    """``AnchorHead`` for a P-th of the regression head's work: the features are summed first, under the votes, and the head is
     applied once a template instead of at every anchor point; for the points alone it is one matrix product over all of them,
     which at a batch of one is ten times faster than one a template. The graph without ``sums`` has nothing of the latter."""
 
     def __init__(self, net, decoder, **kwargs):
         super().__init__(**kwargs)
-        self.net, self.decoder = net, decoder
+        self.regress, self.confide, self.decoder = net.regress, net.confide, decoder
         self.weight, self.bias, self.anchors = net.regress.weight, net.regress.bias, decoder.anchors
 
-    def hybrid_forward(self, F, x, weight, bias, anchors):
+    def hybrid_forward(self, F, found, weight, bias, anchors):
         d = self.decoder
-        found = self.net.features(F, x)
-        logits = self.net.confide(found)
+        logits = self.confide(found)
         votes = d.votes(F, logits)                                                                      # (B, K, P)
         pooled = F.batch_dot(votes, F.reshape(found, (0, 0, -1)), transpose_b=True)                     # (B, K, c)
         heads = F.reshape(weight, (d.templates, 2 * d.landmarks, -1))                                   # (K, 2L, c)
@@ -77,8 +76,19 @@ class FusedSums(HybridBlock):
         return points, sums, shares, _confidence(F, votes, logits)
 
 
+class Sums(HybridBlock):
+    """x (B, 3, S, S) -> what ``head`` makes of an ``AnchorNet``'s map."""
+
+    def __init__(self, net, head, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.head = net, head
+
+    def hybrid_forward(self, F, x):
+        return self.head(self.net.features(F, x))
+
+
 class Aggregate(HybridBlock):
-    """``AnchorSums``' values -> points_px (B, L, 2), Eq. 2, and scores (B, L): confidence times the templates' agreement.
+    """``AnchorHead``'s values -> points_px (B, L, 2), Eq. 2, and scores (B, L): confidence times the templates' agreement.
 
     The agreement on a landmark is 1 - tanh(spread / beta), the form of Eq. 5, where spread is the root mean square distance of
     the templates' places for it from their mean, under their shares, in shares of the input's ``size``.

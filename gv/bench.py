@@ -44,14 +44,6 @@ def _folded(block, device):
     return _fast(folding.block_of(folding.folded_graph(block), [device]))
 
 
-def _waiting(block, *inputs):
-    """A function that runs a block and waits for it."""
-    def call():
-        for output in as_list(block(*inputs)):
-            output.wait_to_read()
-    return call
-
-
 def nets(methods, settings, landmarks, device, batch, rounds):
     """Times of a pass, in milliseconds, and what they come to.
 
@@ -64,7 +56,7 @@ def nets(methods, settings, landmarks, device, batch, rounds):
     reader = plan(methods, "gv", "paper", settings, landmarks).method.reader(vector, [device])
     blocks = {PAPER: _fast(heatmap), PLAIN: _fast(vector), FOLDED: _folded(reader, device), ENCODER: _fast(vector.encoder),
               f"{ENCODER}, folded": _folded(vector.encoder, device), f"{PAPER}, BatchNorms folded": _folded(heatmap, device)}
-    seconds = timing.take_turns({name: _waiting(block, x) for name, block in blocks.items()}, rounds)
+    seconds = timing.take_turns({name: timing.waiting(block, x) for name, block in blocks.items()}, rounds)
     return {"batch": batch, "times": {name: timing.milliseconds(values) for name, values in seconds.items()},
             "faster": timing.ratio(seconds[PAPER], seconds[FOLDED]), "bound": timing.ratio(seconds[PAPER], seconds[ENCODER]),
             "share": timing.ratio(seconds[ENCODER], seconds[FOLDED]),
@@ -109,7 +101,7 @@ def readings(methods, settings, landmarks, device, batch, rounds):
         shape = (batch, landmarks, side, side) if name == "heatmaps" else (batch, landmarks, side)
         outputs = [mx.nd.random.uniform(shape=shape, ctx=device) for _ in range(1 if name == "heatmaps" else 2)]
         decoder = _fast(run.method.ready_decoder(run.method.Decoding(), {}, device))
-        held[name] = [output.asnumpy() for output in outputs], _waiting(decoder, *outputs), run.crop.size / side
+        held[name] = [output.asnumpy() for output in outputs], timing.waiting(decoder, *outputs), run.crop.size / side
     maps, vectors = held["heatmaps"][0][0], held["vectors"][0]
     lines = {"heatmaps": maps.reshape(batch * landmarks, -1), "vectors": np.stack(vectors).reshape(2 * batch * landmarks, -1)}
     calls = {"NumPy": {"heatmaps": lambda: _numpy_heatmaps(maps, held["heatmaps"][2]),

@@ -102,6 +102,17 @@ def test_votes_are_drawn(runs, index, tmp_path, capsys):
         assert code == 2 and words in err and len(err.splitlines()) == 1
 
 
+def test_bench_times_the_parts_of_the_net(capsys):
+    code, report, _ = run(capsys, "bench", "--parts", "--preset", "smoke", "--landmarks", 19, "--batches", "1,2", "--rounds", 2,
+                          "--json")
+    assert code == 0 and [row["batch"] for row in report["parts"]] == [1, 2]
+    for row in report["parts"]:
+        assert len(row["times"]) == 8 and all(found["median"] > 0 for found in row["times"].values())
+        assert all(row[name]["low"] <= row[name]["high"] for name in ("faster", "share", "share_of_folded_backbone", "heads"))
+    code, _, err = run(capsys, "bench", "--parts", "--rounds", 0)
+    assert code == 2 and "--rounds" in err
+
+
 def test_bench_prints_flops_and_speed(capsys):
     code, report, _ = run(capsys, "bench", "--flops", "--json")
     assert code == 0 and len(report["multiply_adds"]) == 6 and report["published"]["AnchorFace"] == 227e6

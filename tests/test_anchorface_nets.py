@@ -11,7 +11,7 @@ from anchorface.bench import build, count_all
 from anchorface.codec import AnchorDecoder
 from anchorface.methods import METHODS
 from anchorface.net import AnchorNet, RegressionNet
-from anchorface.reading import Aggregate, AnchorSums, FusedSums
+from anchorface.reading import Aggregate, AnchorHead, FusedHead, Sums
 from anchorface.shufflenet import ShuffleNetEncoder, map_side
 from gv.core.errors import InputError
 from gv.core.flops import Size, multiply_adds, size_of
@@ -157,7 +157,7 @@ def test_the_fused_net_says_the_same(grid, how):
     wanted = decoder(*net(x)).asnumpy()
     assert np.ptp(net(x)[1].asnumpy(), axis=(2, 3)).min() > 0.5 and np.ptp(wanted, axis=0).max() > 1
     scores = []
-    for first in (FusedSums(net, decoder), AnchorSums(net, decoder)):
+    for first in (Sums(net, FusedHead(net, decoder)), Sums(net, AnchorHead(net, decoder))):
         fused = Reading(first, Aggregate(5, SIZE, 0.05))
         for hybrid in (False, True):
             fused.hybridize(hybrid)

@@ -88,7 +88,7 @@ def test_an_engine_that_is_absent_or_fails_is_named(monkeypatch):
 def test_what_is_timed_waits_for_its_work():
     slow = mx.gluon.nn.HybridLambda(lambda F, x: F.dot(F.dot(x, x), x))
     x = mx.nd.ones((900, 900))
-    call = bench._waiting(slow, x)
+    call = timing.waiting(slow, x)
     call()
     begin = time.perf_counter()
     call()

@@ -11,7 +11,7 @@ from mxnet.gluon import nn
 
 from anchorface.codec import AnchorDecoder
 from anchorface.methods import METHODS as ANCHORFACE
-from anchorface.reading import AnchorSums, FusedSums
+from anchorface.reading import AnchorHead, FusedHead, Sums
 from gv.bpm import BandPooling
 from gv.core import folding, gaps
 from gv.core.method import as_list
@@ -124,7 +124,7 @@ def test_anchorface_with_its_aggregation(aggregate):
     net = filled(run.method.net(68, fitted), size)
     decoder = AnchorDecoder(run.method.anchors(fitted), len(fitted["templates"]), size, aggregate)
     decoder.initialize()
-    made = operators(check(FusedSums(net, decoder), AnchorSums(net, decoder), size))
+    made = operators(check(Sums(net, FusedHead(net, decoder)), Sums(net, AnchorHead(net, decoder)), size))
     assert made.get("BatchNorm", 0) == 0
 
 

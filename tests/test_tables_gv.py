@@ -233,7 +233,7 @@ def test_the_outputs_have_the_printed_sizes(tmp_path):
     assert found["kib/Heatmap"] == 68 * 64 * 64 * 4 / 1024 == 32 * found["kib/Gaussian Vector"]
 
 
-def test_times_are_the_least_of_the_rounds_and_the_whole_is_their_sum(tmp_path, monkeypatch):
+def test_times_are_medians_of_the_rounds_and_the_whole_is_their_sum(tmp_path, monkeypatch):
     """Nets of no weight stand for MobileNetV3; the processor is the device, so that nothing is transmitted."""
     side = 8
 
@@ -244,6 +244,7 @@ def test_times_are_the_least_of_the_rounds_and_the_whole_is_their_sum(tmp_path, 
     heatmap, vector = (net((4, side, side)), HeatmapDecoder(side, 4)), (net((4, side), (4, side)), VectorDecoder(side, 4))
     monkeypatch.setattr(timing, "build", lambda context: {row: (*pair, run) for row, pair in
                                                            zip(timing.ROWS, (heatmap, vector, vector))})
+    monkeypatch.setattr(timing, "folded", lambda net, run, device: net)
     monkeypatch.setattr(timing, "ROW_BYTES", 4096)
     ticks = iter(range(10 ** 9))
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))    # every call takes a second

@@ -61,9 +61,10 @@ TABLE = Table(
         "the output that it would move is given.",
         "The paper's net takes 6 ms on an accelerator, its decoding 2 ms on a phone's processor. On one CPU the net's time all "
         "but hides what is saved.",
-        "\"Folded\" gives the same vectors from the averages of the encoder's maps, without heatmaps.",
+        "\"Folded\" is what prediction runs: the same vectors from the averages of the encoder's maps, without heatmaps, and "
+        "BatchNorms within the convolutions. make gv-table9 measures the paper's form beside it; gv bench says more.",
         "Time per face: GV(ResNet50) at 256 pixels, batch 1, from the crop to the points; the paper's 28 ms are of a TITAN X.",
-        "MobileNetV3's size (large) and the FPN's width (256) are not stated in the paper. A time is the least of 12 rounds in "
+        "MobileNetV3's size (large) and the FPN's width (256) are not stated in the paper. A time is the median of 12 rounds in "
         "which the rows take turns."),
 )
 

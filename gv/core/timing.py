@@ -28,6 +28,15 @@ def take_turns(functions, rounds, warm=WARM):
     return seconds
 
 
+def waiting(block, *inputs):
+    """A function that runs a block on its inputs and waits for the outputs."""
+    def call():
+        found = block(*inputs)
+        for output in found if isinstance(found, (list, tuple)) else [found]:
+            output.wait_to_read()
+    return call
+
+
 def spread(values):
     """{"median", "low", "high"}: median and quartiles, plain numbers."""
     low, middle, high = np.percentile(values, [25, 50, 75])
