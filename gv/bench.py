@@ -16,7 +16,7 @@ from gv.core import engines, folding, gaps, geometry, timing
 from gv.core.machine import peak_memory
 from gv.core.method import as_list
 from gv.core.pictures import read_picture, to_input
-from gv.core.reading import Reading
+from gv.core.reading import PointsOf, Reading
 from gv.core.run import plan
 
 PAPER, PLAIN, FOLDED, ENCODER = "heatmap net", "vector net, as published", "vector net, folded", "encoder alone"
@@ -154,8 +154,8 @@ def pipeline(methods, settings, landmarks, device, rounds, folder):
             "whole": timing.milliseconds(np.sum(list(steps.values()), axis=0))}
 
 
-def _step(connection, methods, method, settings, landmarks, device, batch):
-    """A process that takes training steps when it is asked, and tells its memory at the end."""
+def training_step(methods, method, settings, landmarks, device, batch):
+    """A function that takes one training step, and waits for it."""
     run, net = made(methods, method, settings, landmarks, device)
     _fast(net)
     loss = run.method.loss({})
@@ -165,38 +165,55 @@ def _step(connection, methods, method, settings, landmarks, device, batch):
     rng = np.random.default_rng(0)
     x = mx.nd.array(rng.normal(size=(batch, 3, run.crop.size, run.crop.size)), ctx=device)
     points = mx.nd.array(rng.uniform(0, run.crop.size, (batch, landmarks, 2)), ctx=device)
-    before = peak_memory()
-    while connection.recv():
-        begin = time.perf_counter()
+
+    def step():
         with autograd.record():
             total = loss(*as_list(net(x)), points)
         total.backward()
         trainer.step(batch)
         mx.nd.waitall()
+    return step
+
+
+def prediction(methods, method, settings, landmarks, device, batch):
+    """A function that makes points of a batch as prediction does, and waits for them."""
+    run, net = made(methods, method, settings, landmarks, device)
+    quick, _, tail = run.method.prediction(net, run.method.Decoding(), {}, [device])
+    x = mx.nd.random.uniform(shape=(batch, 3, run.crop.size, run.crop.size), ctx=device)
+    return timing.waiting(_folded(PointsOf(Reading(quick, tail)), device), x)
+
+
+def _worker(connection, build, arguments):
+    """A process that calls a function when it is asked, and tells at the end how much memory that took."""
+    call = build(*arguments)
+    before = peak_memory()
+    while connection.recv():
+        begin = time.perf_counter()
+        call()
         connection.send(time.perf_counter() - begin)
     connection.send((peak_memory() - before) / MIB)
 
 
-def steps(methods, settings, landmarks, device, batch, rounds):
-    """{"batch", "times": {net: spread, ms}, "memory": {net: MiB that the steps took beyond the weights}, "ratio": {net: spread of
-    its time over the heatmap net's}} of a training step. Each net lives in a process of its own, and they take turns."""
+def in_processes(built, rounds):
+    """({name: seconds of each round}, {name: MiB beyond the weights}) of functions that each live in a process of their own.
+
+    built: {name: (function that builds one, its arguments)}. They take turns, one at a time.
+    """
     context, workers = multiprocessing.get_context("spawn"), {}
     try:
-        for name, (method, more) in TRAINED.items():
+        for name, (build, arguments) in built.items():
             ours, theirs = context.Pipe()
-            process = context.Process(target=_step, daemon=True,
-                                      args=(theirs, methods, method, {**settings, **more}, landmarks, device, batch))
+            process = context.Process(target=_worker, daemon=True, args=(theirs, build, arguments))
             process.start()
             theirs.close()
             workers[name] = ours, process
-        seconds = {name: [] for name in workers}
+        seconds, memory = {name: [] for name in workers}, {}
         for turn in range(rounds + timing.WARM):
             for name, (line, _) in workers.items():
                 line.send(True)
                 took = line.recv()
                 if turn >= timing.WARM:
                     seconds[name].append(took)
-        memory = {}
         for name, (line, _) in workers.items():
             line.send(False)
             memory[name] = line.recv()
@@ -205,6 +222,14 @@ def steps(methods, settings, landmarks, device, batch, rounds):
             line.close()
             process.terminate()
             process.join()
+    return seconds, memory
+
+
+def steps(methods, settings, landmarks, device, batch, rounds):
+    """{"batch", "times": {net: spread, ms}, "memory": {net: MiB that the steps took beyond the weights}, "ratio": {net: spread of
+    its time over the heatmap net's}} of a training step."""
+    seconds, memory = in_processes({name: (training_step, (methods, method, {**settings, **more}, landmarks, device, batch))
+                                    for name, (method, more) in TRAINED.items()}, rounds)
     return {"batch": batch, "times": {name: timing.milliseconds(values) for name, values in seconds.items()}, "memory": memory,
             "ratio": {name: timing.ratio(values, seconds[PAPER]) for name, values in seconds.items()}}
 

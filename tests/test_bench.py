@@ -3,6 +3,7 @@
 import json
 import time
 
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
@@ -103,3 +104,19 @@ def test_settings_reach_the_nets():
     assert run.crop.size == 64 and run.method.options.decoder == "lines"
     with pytest.raises(InputError, match="no such option"):
         bench.made(METHODS, "gv", {"nonsense": "1"}, 5, mx.cpu())
+
+
+def test_the_study_of_growth_draws_and_writes(tmp_path, monkeypatch, capfd):
+    from experiments.studies import scaling
+    monkeypatch.setattr(scaling, "AXES", {"batch": (1, 2), "cells": (16,)})
+    monkeypatch.setattr(scaling, "BASE", {"batch": 1, "landmarks": 5, "cells": 16})
+    assert scaling.run_main(lambda: scaling.main(["--out", str(tmp_path), "--rounds", "1", "--markdown",
+                                                  str(tmp_path / "page.md")])) == 0
+    found = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
+    assert [row["batch"] for row in found["batch"]] == [1, 2] and found["cells"][0]["vectors"]["ms"]["median"] > 0
+    assert all(row[net]["mib"] >= 0 for rows in found.values() for row in rows for net in scaling.NETS)
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "| 2 | " in page and "5 landmarks, 16 x 16 cells of a crop of 64 pixels" in page
+    assert cv2.imread(str(tmp_path / "scaling.png")).shape[1] > 600
+    for given in (["--rounds", "0"], ["--axes", "nothing"]):
+        assert scaling.run_main(lambda given=given: scaling.main(given)) == 2
