@@ -24,6 +24,7 @@ TRAINED = {"heatmap net": ("heatmap", {}), "vector net, as published": ("gv", {"
            "vector net, folded": ("gv", {"folded": "true"}), "vector net, decoder=lines": ("gv", {"decoder": "lines"})}
 PICTURE_SIDE, FACE = 1200, (400, 400, 800, 800)     # of the pipeline's picture and of the box in it
 MIB = 2 ** 20
+PAUSE = 0.1      # seconds, in which the threads of the process before stop waiting for more work
 
 
 def made(methods, method, settings, landmarks, device):
@@ -188,6 +189,7 @@ def _worker(connection, build, arguments):
     call = build(*arguments)
     before = peak_memory()
     while connection.recv():
+        time.sleep(PAUSE)
         begin = time.perf_counter()
         call()
         connection.send(time.perf_counter() - begin)

@@ -86,8 +86,8 @@ def page(found, rounds):
         "From normalised crops to points, as prediction does it (BatchNorms folded, vectors without heatmaps): "
         f"{ENCODER}, a decoder of {WIDTH} channels; where an axis does not say otherwise, one face, {BASE['landmarks']} "
         f"landmarks, {BASE['cells']} x {BASE['cells']} cells of a crop of {CELL_PX * BASE['cells']} pixels. "
-        f"Milliseconds a batch, median of {rounds} rounds in which the two take turns; memory: the most that a process of its own "
-        "held, beyond what it held with its weights. Weights as they are drawn.", "",
+        f"Milliseconds a batch, median of {rounds} rounds in which the two take turns; memory: the most that a process of its "
+        "own held, beyond what it held with its weights. Weights as they are drawn.", "",
         f"`python -m experiments.studies.scaling`: commit {records.commit()}; {machine['cores']} shared virtual cores "
         f"({machine['processor']}), no GPU; Python {machine['python']}, MXNet {mx.__version__}, "
         f"{os.environ.get('OMP_NUM_THREADS', 'all')} OpenMP threads.", "", "![time and memory](scaling.png)", ""]
