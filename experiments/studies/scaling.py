@@ -26,6 +26,7 @@ AXES = {"batch": (1, 4, 16, 64, 256), "landmarks": (19, 29, 39, 68, 98, 106), "c
 ENCODER, WIDTH, CELL_PX = "mobilenetv3_small", 64, 4      # the crop's side is four times its cells, as in the paper
 NETS = {"heatmaps": "heatmap", "vectors": "gv"}
 NAMES = {"batch": "faces in a batch", "landmarks": "landmarks", "cells": "cells on a side (the crop's pixels / 4)"}
+NARROW = 4
 MEASURES = {"ms": "milliseconds a batch", "mib": "MiB beyond the weights"}
 
 
@@ -60,8 +61,12 @@ def figure(found):
                 if measured == "ms":
                     panel.fill_between(at, [value["low"] for value in values], [value["high"] for value in values], color=colour,
                                        alpha=0.2, linewidth=0)
-            panel.set_xscale("log", base=2)
+            if axis != "landmarks":
+                panel.set_xscale("log", base=2)
             panel.set_yscale("log")
+            bottom, top = panel.get_ylim()
+            if top < NARROW * bottom:      # what hardly grows is to look so
+                panel.set_ylim(bottom / NARROW ** 0.5, top * NARROW ** 0.5)
             panel.set_xticks(at)
             panel.set_xticklabels([str(value) for value in at])
             panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))

@@ -94,7 +94,8 @@ def judge(found):
 def main(arguments=None):
     """Compare, print the page, and end with exit code 1 where something is further apart than allowed."""
     args = parse(arguments)
-    trained = whole.compare(args.trained) if args.trained else []
+    if args.trained:
+        whole.compare(args.trained)      # a wrong folder is said before anything is measured
     Path(args.out).mkdir(parents=True, exist_ok=True)
     begin, commit, children = time.time(), records.commit(), {}
     try:
@@ -106,7 +107,7 @@ def main(arguments=None):
     finally:
         for child in children.values():
             child.close()
-    found["whole"] = trained
+    found["whole"] = whole.compare(args.trained) if args.trained else []      # again: runs may have been added
     broken = judge(found)
     found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
                  machine=records.machine())
