@@ -106,6 +106,23 @@ def test_settings_reach_the_nets():
         bench.made(METHODS, "gv", {"nonsense": "1"}, 5, mx.cpu())
 
 
+def test_the_study_of_the_search_for_faces(tmp_path, monkeypatch, capfd):
+    from helpers import make_index, train_tiny
+
+    from experiments.studies import face_search
+    from gv.core import detector
+    index = make_index(tmp_path, train=24, common=1)
+    train_tiny(tmp_path / "run", index, settings={"detector_faces": "0"})
+    monkeypatch.setattr(detector.FaceDetector, "__call__", lambda self, image: np.array([[20.0, 20, 75, 75]]))
+    monkeypatch.setattr(detector, "map_box", lambda box, mapping: tuple(box))
+    given = ["--data", str(index.folder), "--faces", "24"]
+    assert face_search.run_main(lambda: face_search.main([*given, "--run", str(tmp_path / "run")])) == 0
+    said = capfd.readouterr().out
+    assert "24 training faces" in said and "| 256, then 1024 |" in said and "24 faces, one at a time" in said
+    assert all(f"| {step} |" in said for step in face_search.STEPS)
+    assert face_search.run_main(lambda: face_search.main([*given[:3], "3"])) == 2
+
+
 def test_the_study_of_growth_draws_and_writes(tmp_path, monkeypatch, capfd):
     from experiments.studies import scaling
     monkeypatch.setattr(scaling, "AXES", {"batch": (1, 2), "cells": (16,)})

@@ -224,20 +224,35 @@ def test_a_blank_picture_has_no_face(shape):
 
 
 class Cascade:
-    """In place of OpenCV's cascade: says what it saw, and finds fixed boxes (x, y, w, h)."""
+    """In place of OpenCV's cascade: says what it saw, and finds fixed boxes (x, y, w, h) in what has ``from_side`` pixels."""
+
+    def __init__(self, from_side=0):
+        self.seen, self.from_side = [], from_side
 
     def detectMultiScale(self, grey, *arguments, **options):
-        self.seen = grey.shape
+        self.seen.append(grey.shape)
+        if max(grey.shape) < self.from_side:
+            return ()
         return np.array([[10, 20, 30, 30], [100, 50, 60, 60]])
 
 
 def test_boxes_are_pixel_edges_of_the_picture_largest_first():
     find = detector.FaceDetector()
     find.cascade = Cascade()
-    np.testing.assert_array_equal(find(np.zeros((300, 400, 3), np.uint8)), [[99.5, 49.5, 159.5, 109.5], [9.5, 19.5, 39.5, 49.5]])
-    boxes = find(np.zeros((1024, 2048, 3), np.uint8))  # searched at half its size
-    assert find.cascade.seen == (512, 1024)
+    np.testing.assert_array_equal(find(np.zeros((200, 250, 3), np.uint8)), [[99.5, 49.5, 159.5, 109.5], [9.5, 19.5, 39.5, 49.5]])
+    boxes = find(np.zeros((256, 512, 3), np.uint8))  # searched at half its size
+    assert find.cascade.seen == [(200, 250), (128, 256)]
     np.testing.assert_array_equal(boxes[1], [19.5, 39.5, 79.5, 99.5])
+
+
+def test_small_faces_are_looked_for_where_there_are_no_large_ones():
+    find = detector.FaceDetector()
+    find.cascade = Cascade(from_side=500)
+    np.testing.assert_array_equal(find(np.zeros((1024, 2048, 3), np.uint8))[1], [19.5, 39.5, 79.5, 99.5])
+    assert find.cascade.seen == [(128, 256), (512, 1024)]
+    find.cascade = Cascade(from_side=9999)
+    assert find(np.zeros((1024, 2048, 3), np.uint8)).shape == find(np.zeros((200, 100, 3), np.uint8)).shape == (0, 4)
+    assert find.cascade.seen == [(128, 256), (512, 1024), (200, 100)]     # a small picture is searched once
 
 
 def test_the_mapping_is_fitted_on_what_the_cascade_finds(tmp_path, monkeypatch):

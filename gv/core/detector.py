@@ -14,24 +14,37 @@ CASCADE = "haarcascade_frontalface_alt2.xml"
 SCALE_STEP, NEIGHBOURS, SMALLEST = 1.1, 4, 24   # detectMultiScale; the smallest face in pixels
 MATCH_IOU = 0.3                                 # a detection belongs to a face from this overlap on
 FEWEST_MATCHES = 20                             # fewer say nothing about the map
-LARGEST_SIDE = 1024                             # pictures are searched at no more than this
+# longer sides, in pixels, that a picture is made no larger than for the search: the second where the first finds no face. What a
+# search costs grows with the square; faces of 24 pixels at 256 are 9 % of the picture (docs/results/face_search.md)
+SIDES = (256, 1024)
 
 
 class FaceDetector:
-    """Frontal faces in a picture."""
+    """Frontal faces in a picture: those of at least 9 % of its longer side, or, where there is none, smaller ones.
 
-    def __init__(self):
+    sides: at which it is searched, one after the other until a face is found.
+    """
+
+    def __init__(self, sides=SIDES):
+        self.sides = sides
         self.cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
 
     def __call__(self, image):
         """Boxes (N, 4) in image pixels of an image (H, W, 3) uint8 RGB, largest first."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        shrink = max(1.0, max(grey.shape) / LARGEST_SIDE)
+        whole = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        boxes = np.empty((0, 4))
+        for side in self.sides:
+            boxes = self._search(whole, side)
+            if len(boxes) or max(whole.shape) <= side:
+                break
+        return boxes[np.argsort(boxes[:, 0] - boxes[:, 2])]
+
+    def _search(self, grey, side):
+        shrink = max(1.0, max(grey.shape) / side)
         if shrink > 1:
             grey = cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
         found = self.cascade.detectMultiScale(cv2.equalizeHist(grey), SCALE_STEP, NEIGHBOURS, minSize=(SMALLEST, SMALLEST))
-        boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in found], np.float64).reshape(-1, 4) * shrink - 0.5
-        return boxes[np.argsort(boxes[:, 0] - boxes[:, 2])]
+        return np.array([(x, y, x + w, y + h) for x, y, w, h in found], np.float64).reshape(-1, 4) * shrink - 0.5
 
 
 def overlap(a, b):
