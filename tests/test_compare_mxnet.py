@@ -208,6 +208,19 @@ def test_a_broken_bound_is_exit_code_1_and_a_line(tmp_path, monkeypatch, capsys,
     assert ("are broken" in (tmp_path / "page.md").read_text(encoding="utf-8")) == bool(code)
 
 
+def test_the_page_is_made_again_of_what_was_found(tmp_path, capsys):
+    command.keep(everything(), tmp_path)
+    given = ["--again", str(tmp_path / "found.json"), "--markdown", str(tmp_path / "page.md")]
+    assert command.run_main(lambda: command.main(given)) == 0
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == page.text(everything())
+    broken = everything(nets=[replace(NET, other=replace(ZERO, output=1e-3))])
+    command.keep(broken, tmp_path)
+    assert command.run_main(lambda: command.main(given)) == 1
+    (tmp_path / "found.json").write_text("{}", encoding="utf-8")
+    assert command.run_main(lambda: command.main(given)) == 2
+    assert command.run_main(lambda: command.main([])) == command.run_main(lambda: command.main([*given, "--other", "x"])) == 2
+
+
 def test_an_operator_that_is_wrong_in_a_judged_build_is_broken_too():
     found = everything()
     assert command.judge(found) == []

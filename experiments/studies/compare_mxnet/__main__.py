@@ -7,6 +7,7 @@ Beside every number stands a control: the installed MXNet against itself without
 everything that is further apart than allowed. Faces are drawn; no network, ten minutes on two quiet cores.
 """
 
+import json
 import os
 import sys
 import time
@@ -18,13 +19,16 @@ from experiments.studies.compare_mxnet.children import WITHOUT_ONEDNN, Child
 from gv.core.errors import InputError
 from gv.core.exits import Parser
 from gv.core.exits import run as run_main
+from gv.core.faces import NOT_JSON
 from gv.core.files import write_json, write_text
 
 
 def parse(arguments):
     """The parsed command line; ``more`` as {name: python}. InputError for what cannot be."""
     options = Parser(prog="python -m experiments.studies.compare_mxnet", description=__doc__.splitlines()[0])
-    options.add_argument("--other", required=True, metavar="PYTHON", help="interpreter of the environment with the other MXNet")
+    options.add_argument("--other", metavar="PYTHON", help="interpreter of the environment with the other MXNet")
+    options.add_argument("--again", metavar="FILE", help="a found.json below an earlier --out: nothing is measured, the page is "
+                                                         "made of it, with what --trained names now")
     options.add_argument("--more", action="append", default=[], metavar="NAME=PYTHON",
                          help="a further build, shown and not judged; may be repeated")
     options.add_argument("--out", default="runs/compare_mxnet", help="folder for its files (default %(default)s)")
@@ -49,7 +53,9 @@ def parse(arguments):
             measuring.COMPARED) or not all(args.trained.values())):
         raise InputError("--trained", ", ".join(map("".join, folders)), "main=FOLDER and other=FOLDER, each once, and perhaps "
                          "control=FOLDER")
-    for python in (args.other, *args.more.values()):
+    if bool(args.again) == bool(args.other):
+        raise InputError("--other, --again", "both" if args.other else "neither", "one of them")
+    for python in () if args.again else (args.other, *args.more.values()):
         if not os.access(python, os.X_OK):
             raise InputError(python, "no interpreter", "the bin/python of an environment",
                              "MXNET=1.5.1 sh .ci/setup.sh makes one")
@@ -70,6 +76,21 @@ def measure(children, args):
     keep(found, args.out)
     found["nets"], found["further"] = measuring.nets(children, data, args.out, args.seeds, tuple(args.more), args.only)
     return found
+
+
+def read_again(path):
+    """What ``keep`` wrote of a whole comparison; InputError where it is something else."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found["nets"] = [differences.net_from(net) for net in found["nets"]]
+        for one in found["trainings"]:
+            one["apart"] = {name: differences.trained_from(value) for name, value in one["apart"].items()}
+        for nets in found["further"].values():
+            for one in nets.values():
+                one["apart"] = differences.Apart(**one["apart"])
+        return {**found, "seconds": float(found["seconds"])}
+    except NOT_JSON as error:
+        raise InputError(path, f"no comparison ({type(error).__name__}: {error})", "the found.json of a whole one") from None
 
 
 def keep(found, out):
@@ -96,6 +117,10 @@ def main(arguments=None):
     args = parse(arguments)
     if args.trained:
         whole.compare(args.trained)      # a wrong folder is said before anything is measured
+    if args.again:
+        found = read_again(args.again)
+        found["whole"] = whole.compare(args.trained) if args.trained else found.get("whole", [])
+        return tell({**found, "broken": judge(found)}, args.markdown)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     begin, commit, children = time.time(), records.commit(), {}
     try:
@@ -108,15 +133,19 @@ def main(arguments=None):
         for child in children.values():
             child.close()
     found["whole"] = whole.compare(args.trained) if args.trained else []      # again: runs may have been added
-    broken = judge(found)
-    found.update(broken=broken, seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
+    found.update(broken=judge(found), seconds=time.time() - begin, seeds=args.seeds, rounds=args.rounds, commit=commit,
                  machine=records.machine())
     keep(found, args.out)
+    tell(found, args.markdown)
+
+
+def tell(found, markdown):
+    """Print the page, or write it; a line for everything that is broken, and exit code 1."""
     text = page.text(found)
-    print(text if not args.markdown else write_text(args.markdown, text))
-    for line in broken:
+    print(text if not markdown else write_text(markdown, text))
+    for line in found["broken"]:
         print(line, file=sys.stderr)
-    if broken:
+    if found["broken"]:
         raise SystemExit(1)
 
 

@@ -61,6 +61,11 @@ class Net:
     smooth: dict
 
 
+def net_from(value):
+    """A ``Net`` of what ``vars`` made of it."""
+    return Net(**{**value, "other": Apart(**value["other"]), "control": Apart(**value["control"])})
+
+
 def judged(net):
     """(how the gradient stands, [what is broken]) of a ``Net``.
 
@@ -88,6 +93,11 @@ class Trained:
 
     loss: float
     weights: dict
+
+
+def trained_from(value):
+    """A ``Trained`` of what ``vars`` and JSON made of it."""
+    return Trained(value["loss"], {int(stop): gap for stop, gap in value["weights"].items()})
 
 
 def trained(found, right, stops):
