@@ -139,7 +139,7 @@ def test_the_page_shows_every_number_with_its_control():
                   "| a net | 0 / 0 | 0 / 0 | 0 / 0 | 2.0e-02 / 1.0e-02 | 1.0e-02 / 1.0e-02 / 1.0e-02 | – | control |",
                   "4e-04 / 4e-04 / 4e-04 | 5.5e-03 / 5.5e-03 / 5.5e-03", "7.77 / 7.77 / 7.77 / 7.77",
                   "gv a net; seeds 0, 1, 2:",
-                  "| `full` | 5.100 ± 0.100 | 5.110 ± 0.100 | 5.147 ± 0.134 | +0.010 [+0.010, +0.010], equal | +0.047 [-0.",
+                  "| full | 5.100 ± 0.100 | 5.110 ± 0.100 | 5.147 ± 0.134 | +0.010 [+0.010, +0.010], equal | +0.047 [-0.",
                   "], undecided |",
                   "| gv | 1.9.1 | 1.5.1 | yes | 0 | 2.0e-02 |",
                   "| a net, 4 images | step | 100 | 200 (2.00) | 300 (3.00) | 400 (4.00) |",
@@ -178,6 +178,9 @@ def test_whole_trainings_are_paired_by_what_was_run(tmp_path):
     assert found["view"] == "full" and sorted(found["seeds"]) == [0, 1, 2] and "an encoder" in found["training"]
     by_seed = dict(zip(found["seeds"], zip(found["errors"]["main"], found["errors"]["other"])))
     assert by_seed[2] == pytest.approx((0.052, 0.062))
+    assert whole.view_text("full|beyond_box=True,sigma_bbs=2.0,tau=2.0|shrink=0.1") == (
+        "full, Beyond Box, tau = sigma = 2, boxes shrunk by 0.1")
+    assert not whole.is_shown("full|beyond_box=True,sigma_bbs=2.0,tau=1.0") and whole.is_shown("full|shrink=0.1")
     line, = whole.judged([found])                                  # 0.01 of 0.05 every time
     assert "full" in line and "+1.000 %" in line
     assert whole.judged([ENTRY]) == []

@@ -121,11 +121,11 @@ def whole_section(found, main, other):
     """Trainings to the end under each build."""
     lines = []
     names = {key: name.format(main=main, other=other) for key, name in NAMES.items()}
-    for title in dict.fromkeys(entry["training"] for entry in found["whole"]):
-        entries = [entry for entry in found["whole"] if entry["training"] == title]
+    for title in dict.fromkeys(one["training"] for one in found["whole"]):
+        entries = [entry for entry in found["whole"] if entry["training"] == title and whole.is_shown(entry["view"])]
         builds = [build for build in measuring.COMPARED if build in entries[0]["errors"]]
         seeds = sorted(set(entries[0]["seeds"]))
-        rows = [[f"`{entry['view']}`", *(whole.spread(entry["errors"][build]) for build in builds),
+        rows = [[whole.view_text(entry["view"]), *(whole.spread(entry["errors"][build]) for build in builds),
                  *(whole.apart(entry, build) for build in builds[1:])] for entry in entries]
         lines += [f"{title}; seeds {', '.join(map(str, seeds))}:", "",
                   *table(["view", *(names[build] for build in builds),
@@ -134,7 +134,9 @@ def whole_section(found, main, other):
         "## Whole trainings", "",
         "The same runs of a table to their end under each build: NME in %, mean ± standard deviation over seeds, and the "
         "difference seed by seed with Student's 95 % interval. "
-        f"*Equal*: all of it within ± {100 * claims.SAME:g} % of the error.", "",
+        f"*Equal*: all of it within ± {100 * claims.SAME:g} % of the error; of an interval wider than that nothing is said. Of a "
+        "grid of tau and sigma, the paper's are shown. `make gv-table6 SEEDS=3 DATA=data MXNET=1.5.1 ARGS=\"--records FOLDER\"` "
+        "trains them, `--trained other=FOLDER` reads them; the control's with `MXNET_MKLDNN_ENABLED=0` in the environment.", "",
         *lines] if lines else []
 
 
@@ -233,7 +235,7 @@ def text(found):
         f"outputs, "
         "points and losses to rounding, and gradients and trainings that differ as much as one version's own two ways of "
         "computing "
-        "do. Drawn faces.", "",
+        "do. Drawn faces, but for the whole trainings.", "",
         f"`{COMMAND}{MORE if found['further'] else ''}`: commit {found['commit']}; {machine['cores']} shared virtual cores "
         f"({machine['processor']}), no GPU; "
         f"Python "

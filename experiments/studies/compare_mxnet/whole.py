@@ -7,6 +7,8 @@ import numpy as np
 from experiments.harness import claims, records
 from gv.core.errors import InputError
 
+PAPERS_BBS = "sigma_bbs=2.0,tau=2.0"      # Section 3.4
+
 
 def compare(folders):
     """[{"training", "view", "seeds", "errors": {build: [NME a seed]}}, ...] of the runs that every build has a record of.
@@ -43,6 +45,18 @@ def training(record):
     options = config["options"]
     parts = [record["method"], *(str(options[name]) for name in ("encoder", "decoder") if name in options)]
     return f"{' '.join(parts)}, {record['preset']} ({records.key_of(config)[:4]}), {record['data']}", seed
+
+
+def is_shown(view):
+    """Whether a view stands on the page: without Beyond Box, or with the paper's tau and sigma."""
+    return "tau=" not in view or PAPERS_BBS in view
+
+
+def view_text(view):
+    """A view's name without what would end a table's cell."""
+    split, *parts = view.split("|")
+    words = {f"beyond_box=True,{PAPERS_BBS}": "Beyond Box, tau = sigma = 2"}
+    return ", ".join([split, *(words.get(part, part.replace("shrink=", "boxes shrunk by ")) for part in parts)])
 
 
 def margin(entry, build):
