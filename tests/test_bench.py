@@ -123,6 +123,24 @@ def test_the_study_of_the_search_for_faces(tmp_path, monkeypatch, capfd):
     assert face_search.run_main(lambda: face_search.main([*given[:3], "3"])) == 2
 
 
+def test_the_study_of_loading(tmp_path, monkeypatch, capfd):
+    from helpers import make_index
+
+    from experiments.studies import loading
+    monkeypatch.setattr(loading, "BATCHES", 2)
+    monkeypatch.setattr(loading, "BATCH", 4)
+    index = make_index(tmp_path, train=14, common=1)
+    given = ["--data", str(index.folder), "--size", "64", "--rounds", "1", "--workers", "0,1"]
+    assert loading.run_main(lambda: loading.main(given)) == 0
+    said = capfd.readouterr().out
+    assert "14 training faces" in said and "| none of their own |" in said and "\n| 1 | " in said
+    assert all(f"| {step} |" in said for step in loading.STEPS)
+    for wrong in (["--workers", "x"], ["--workers", "-1"], ["--rounds", "0"]):
+        assert loading.run_main(lambda wrong=wrong: loading.main([*given[:2], *wrong])) == 2
+    monkeypatch.setattr(loading, "BATCHES", 20)
+    assert loading.run_main(lambda: loading.main(given)) == 2
+
+
 def test_the_study_of_growth_draws_and_writes(tmp_path, monkeypatch, capfd):
     from experiments.studies import scaling
     monkeypatch.setattr(scaling, "AXES", {"batch": (1, 2), "cells": (16,)})
