@@ -48,9 +48,12 @@ def check(method, settings=None, decodings=({},), landmarks=5):
             assert [value.shape for value in found] == [value.shape for value in expected]
             # a parabola through the logarithms of a random net's maxima, which are hardly any, makes rounding larger
             loose = decoding.get("shift") == "taylor"
-            for got, wanted in zip(found, expected):      # of a random net's cells, two are alike now and then
+            for got, wanted in zip(found, expected):
                 beyond = np.abs(got - wanted) > (0.05 if loose else 2e-3)
-                assert beyond.sum() <= max(1, TIES * beyond.size)
+                if method == "anchorface":      # of a random net's anchors, two are as sure as each other now and then
+                    assert beyond.reshape(batch, -1).any(axis=1).sum() <= 1 < batch or not beyond.any()
+                else:                           # and of its cells, two are alike
+                    assert beyond.sum() <= max(1, TIES * beyond.size)
 
 
 @pytest.mark.parametrize("decoder", ["fpn", "fpn_relu", "hrnet", "lines"])
