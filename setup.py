@@ -49,7 +49,7 @@ setup(
     packages=find_packages(include=[
         "gv", "gv.*", "anchorface", "anchorface.*", "data_prep", "data_prep.*", "experiments", "experiments.*",
     ]),
-    package_data={"experiments": ["templates/*.html"]},
+    package_data={"experiments": ["templates/*.html"], "gv": ["core/*.json"]},
     python_requires=">=3.8,<3.14",
     install_requires=PREDICTION if MXNET == "none" else [
         *MXNETS[MXNET],

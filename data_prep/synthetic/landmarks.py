@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from data_prep.synthetic.head import EYE_RADIUS, INSIDE, SEAM_Y, lip_edges, mean_head
-from data_prep.synthetic.render import Camera
+from data_prep.synthetic.render import Camera, rotation
 from data_prep.synthetic.shape import model
 
 # Half the contour, from beside the ear to the chin: height and half width in mm.
@@ -38,6 +38,7 @@ _STATIC = {
 }
 _OUTER_X = (7.0, 18.0)                             # upper lip; the lower lip's are below
 _LOWER_X = {68: (8.1, 18.5), 98: (11.5, 21.2)}
+CHART_YAW, CHART_JAW = 60.0, 0.4                   # of ``chart_shape``: degrees, a share of the full opening
 _INNER = {"inner/0": 0.0, "inner68": 7.6, "inner98": 13.8, "inner_corner": 24.5}
 
 
@@ -305,3 +306,12 @@ def mean_landmarks(size):
     ahead = np.array([0.0, 0.0, 1.0])
     found = surface_points(model().pose({}), view, face_places((0.92, 0.92), 1.0, 0.0), (ahead, ahead))
     return np.array([found[name] for name in scheme(size)], float)
+
+
+def chart_shape(size):
+    """(L, 2) mm, x right and y down: a scheme's landmarks on the mean face with the mouth open, so that no two lie on each other;
+    the profile is turned as far as its faces are."""
+    view = Camera(rotation(CHART_YAW if size == 39 else 0.0, 0.0, 0.0), np.zeros(3), 1e5, 1e5, (0.0, 0.0))
+    ahead = np.array([0.0, 0.0, 1.0])
+    found = surface_points(model().pose({"jaw": CHART_JAW}), view, face_places((0.92, 0.92), 1.0, 0.0), (ahead, ahead))
+    return view.view(np.array([found[name] for name in scheme(size, CHART_YAW)], float))[:, :2].astype(float)

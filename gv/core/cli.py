@@ -1,4 +1,4 @@
-"""The commands ``train``, ``eval``, ``predict``, ``export``, ``options`` and ``devices``, for whatever methods they are given.
+"""The commands ``train``, ``eval``, ``predict``, ``export``, ``options``, ``layouts`` and ``devices``, for any methods.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-C and by TERM, 1 a fault of ours. With
 ``--json``, stdout holds JSON alone; messages and progress go to stderr. Heavy imports wait until the arguments are read, so that
@@ -34,7 +34,7 @@ class _Renamed(argparse.Action):
 def _parser(program, method_names, presets, more):
     parser = exits.Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    names = "|".join(("train", "eval", "predict", "export", "options", "devices", *more))
+    names = "|".join(("train", "eval", "predict", "export", "options", "layouts", "devices", *more))
     commands = parser.add_subparsers(dest="command", metavar=names, required=True)
 
     def command(name, text, example, on_devices=True):
@@ -106,6 +106,10 @@ def _parser(program, method_names, presets, more):
                       f"{program} options --method {method_names[0]} --preset paper")
     options.add_argument("--method", default=method_names[0], help=f"{', '.join(method_names)} (default %(default)s)")
     options.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
+    layouts = command("layouts", "List the landmark schemes: which index is what, and which mirrors which. Indices are from 0, "
+                                 "in the order of the annotation files.", f"{program} layouts --draw charts", on_devices=False)
+    layouts.add_argument("--landmarks", type=int, action="append", help="only the scheme of so many; may be repeated")
+    layouts.add_argument("--draw", metavar="DIR", help="write a chart of each")
     command("devices", "Say what there is to train on, try each GPU, and what to do where something is wrong.",
             f"{program} devices --json", on_devices=False)
     return parser
@@ -163,6 +167,9 @@ def _run(arguments, load_methods, more):
     if arguments.command == "devices":      # which also says why MXNet cannot be loaded
         from gv.core import survey
         return survey.devices(arguments)
+    if arguments.command == "layouts":
+        from gv.core import charts
+        return charts.layouts(arguments)
     if arguments.command == "predict":      # of an exported folder, which needs no MXNet
         from gv.core import predicting
         return predicting.predict(arguments, methods)
