@@ -78,8 +78,14 @@ def _parser(program, method_names, presets, more):
     predict = command("predict", "Find landmarks on pictures.", f"{program} predict --run runs/first face.jpg --out drawn")
     predict.add_argument("--run", required=True, help="folder of the run")
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
-    predict.add_argument("--box", help="x0,y0,x1,y1 of the face in each picture; without it OpenCV's cascade looks for faces")
+    predict.add_argument("--box", action="append", metavar="X0,Y0,X1,Y1",
+                         help="a face in each picture, in pixels; may be repeated (default: OpenCV's cascade looks for faces)")
+    predict.add_argument("--boxes", metavar="FILE", help="boxes by picture: CSV with a heading image,x0,y0,x1,y1, or JSON "
+                                                         "{picture: [[x0, y0, x1, y1], ...]}; other pictures are searched")
     predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
+    predict.add_argument("--save", metavar="FILE", help="write box, landmarks and scores of every face, a line each: "
+                                                        "FILE.jsonl or FILE.csv; pixels from 0")
+    predict.add_argument("--pts", metavar="DIR", help="write a .pts file a face, pixels from 1, as 300-W's are")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs become points, e.g. beyond_box=false")
     predict.add_argument("--backend", choices=("mxnet", "onnx"),

@@ -1,11 +1,12 @@
 """The sub-command ``predict``. It loads MXNet for a trained run, and none for an exported one."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
+from tqdm import tqdm
 
-from gv.core import draw, exported
+from gv.core import boxes, draw, exported, tables
 from gv.core.config import parse_settings
 from gv.core.errors import InputError, PartlyDone
 from gv.core.files import printable
@@ -59,9 +60,14 @@ def _output_paths(images, out):
     return paths
 
 
-def _numbers(scores):
-    """Scores as JSON has them: null where there is none."""
-    return [None if np.isnan(score) else round(float(score), 4) for score in scores]
+def _given_boxes(arguments, images):
+    """{picture: [box, ...]} of the pictures whose boxes are given."""
+    if arguments.box and arguments.boxes:
+        raise InputError("--box, --boxes", "both", "one of them")
+    if arguments.boxes:
+        return boxes.boxes_of(images, boxes.read_boxes(arguments.boxes), f"--boxes {arguments.boxes}")
+    same = [_parse_box(text) for text in arguments.box or ()]
+    return dict.fromkeys(images, same) if same else {}
 
 
 def _finder(arguments, load_methods):
@@ -84,38 +90,53 @@ def _finder(arguments, load_methods):
 def predict(arguments, load_methods):
     """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. One picture is held at a time."""
     images = list(dict.fromkeys(_pictures(arguments.images)))
-    box = _parse_box(arguments.box) if arguments.box is not None else None
+    given = _given_boxes(arguments, images)
     paths = _output_paths(images, arguments.out) if arguments.out else {}
+    stems = _output_paths(images, arguments.pts) if arguments.pts else {}
     predictor = _finder(arguments, load_methods)
     results, lines, failed = [], [], []
-    for path in images:
-        try:
-            picture = read_picture(path, upright=True)
-            faces = predictor(picture, [box] if box else None)
-            if paths:
-                drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
-                draw.write_picture(paths[path], drawn)
-        except InputError as error:
-            failed.append(error)
-            continue
-        results.append({"image": printable(path), "faces": [
-            {"box": list(face.box), "points": face.points.tolist(), "scores": _numbers(face.scores)} for face in faces]})
-        lines.append(f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
-                     "; no frontal face was found, give --box x0,y0,x1,y1"))
-        unlike = predictor.other_boxes(faces) if box else ""     # the detector's are mapped to the trained ones
-        if unlike:
-            lines.append(f"  {unlike}")
-            results[-1]["other_boxes"] = unlike
-        for face in faces:
-            lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
-                         " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points))
-        if paths:
-            lines.append(f"drawn: {printable(paths[path])}")
-    report, text = {"run": str(arguments.run), "images": results}, "\n".join(lines)
+    with tables.table(arguments.save) if arguments.save else nullcontext() as add:
+        for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
+            try:
+                picture = read_picture(path, upright=True)
+                faces = predictor(picture, given.get(path))
+                if paths:
+                    drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
+                    draw.write_picture(paths[path], drawn)
+            except InputError as error:
+                if len(images) == 1:
+                    raise
+                failed.append(error)
+                continue
+            if add:
+                add(path, faces)
+            if stems:
+                tables.write_pts(arguments.pts, stems[path].stem, faces)
+            unlike = predictor.other_boxes(faces) if path in given else ""     # the detector's are mapped to the trained ones
+            results.append({"image": printable(path), "faces": [
+                {"box": list(face.box), "points": face.points.tolist(), "scores": tables.numbers(face.scores)} for face in faces],
+                **({"other_boxes": unlike} if unlike else {})})
+            lines += _lines(path, faces, unlike, paths.get(path))
+    return _told(arguments, predictor, images, results, lines, failed)
+
+
+def _lines(path, faces, unlike, drawn):
+    """What is printed of a picture."""
+    lines = [f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
+             "; no frontal face was found, give --box x0,y0,x1,y1")]
+    if unlike:
+        lines.append(f"  {unlike}")
+    lines += [f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
+              for face in faces]
+    return lines + ([f"drawn: {printable(drawn)}"] if drawn else [])
+
+
+def _told(arguments, predictor, images, results, lines, failed):
+    """(report, text) of all pictures; an error where some could not be used."""
+    written = [f"written: {printable(path)}" for path in (arguments.save, arguments.pts) if path]
+    report, text = {"run": str(arguments.run), "images": results}, "\n".join([*lines, *written])
     if predictor.steps < FEW_STEPS:
         text = f"the run has trained for {predictor.steps} steps: its landmarks say nothing yet\n{text}"
-    if len(failed) == 1 and len(images) == 1:
-        raise failed[0]
     if failed:
         said = "; ".join(str(error) for error in failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
         raise PartlyDone({**report, "failed": [str(error) for error in failed]}, text, f"{len(failed)} of {len(images)} pictures",

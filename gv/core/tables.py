@@ -1,0 +1,71 @@
+"""Landmarks of many pictures as files that other programs read: JSON Lines, CSV, or a ``.pts`` a face. Nothing needs MXNet.
+
+Coordinates are pixels, the centre of the top-left pixel being (0, 0); in ``.pts`` files, which count from 1, it is (1, 1), as in
+the data sets of the ibug group.
+"""
+
+import csv
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from gv.core.errors import InputError, one_of
+from gv.core.files import printable, replacing, write_text
+
+SUFFIXES = (".jsonl", ".csv")
+DECIMALS = 3        # of a pixel
+
+
+def numbers(scores):
+    """Scores as JSON has them: null where there is none."""
+    return [None if np.isnan(score) else round(float(score), 4) for score in scores]
+
+
+def _line(image, number, face):
+    return json.dumps({"image": printable(image), "face": number, "box": [round(v, DECIMALS) for v in face.box],
+                       "points": np.round(face.points, DECIMALS).tolist(), "scores": numbers(face.scores)}) + "\n"
+
+
+def _row(image, number, face):
+    return [printable(image), number, *(f"{v:.{DECIMALS}f}" for v in face.box),
+            *(f"{v:.{DECIMALS}f}" for v in face.points.ravel()), *("" if v is None else v for v in numbers(face.scores))]
+
+
+def _heading(landmarks):
+    return ["image", "face", "x0", "y0", "x1", "y1", *(f"{axis}_{i}" for i in range(landmarks) for axis in "xy"),
+            *(f"score_{i}" for i in range(landmarks))]
+
+
+@contextmanager
+def table(path):
+    """A function of (picture, [FoundFace, ...]) that writes a line a face into ``path``, .jsonl or .csv, whole or not at all."""
+    suffix = one_of("--save", Path(path).suffix.lower(), SUFFIXES)
+    if Path(path).is_dir():
+        raise InputError(f"--save {path}", "a folder", f"a file that ends in {' or '.join(SUFFIXES)}")
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
+        rows, headed = csv.writer(out), []
+
+        def add(image, faces):
+            for number, face in enumerate(faces):
+                if suffix == ".jsonl":
+                    out.write(_line(image, number, face))
+                    continue
+                if not headed:
+                    headed.append(True)
+                    rows.writerow(_heading(len(face.points)))
+                rows.writerow(_row(image, number, face))
+        yield add
+
+
+def pts_text(points):
+    """Landmarks (L, 2) as the text of a ``.pts`` file."""
+    lines = "\n".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}" for x, y in np.asarray(points) + 1)
+    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n"
+
+
+def write_pts(folder, stem, faces):
+    """A ``.pts`` file a face: stem.pts, stem-2.pts, ...; returns their paths."""
+    return [write_text(Path(folder, f"{stem}{'' if number == 1 else f'-{number}'}.pts"), pts_text(face.points))
+            for number, face in enumerate(faces, 1)]
