@@ -12,6 +12,7 @@ import numpy as np
 from mxnet import autograd
 from mxnet.gluon import Trainer
 
+from gv.codec import to_pixels
 from gv.core import engines, folding, gaps, geometry, timing
 from gv.core.machine import peak_memory
 from gv.core.method import as_list
@@ -64,29 +65,29 @@ def nets(methods, settings, landmarks, device, batch, rounds):
             "share_of_folded_encoder": timing.ratio(seconds[f"{ENCODER}, folded"], seconds[FOLDED])}
 
 
-def _numpy_heatmaps(maps, stride):
-    """Points (B, L, 2) of heatmaps (B, L, side, side): the maximum, and a quarter towards the greater neighbour."""
-    side = maps.shape[-1]
-    lines = maps.reshape(-1, side * side)
-    top, rows = lines.argmax(1), np.arange(len(lines))
-    found = []
-    for step, at in ((1, top % side), (side, top // side)):
-        inside = (at > 0) & (at < side - 1)
-        ahead, behind = lines[rows, np.minimum(top + step, side * side - 1)], lines[rows, np.maximum(top - step, 0)]
-        found.append(at + 0.25 * np.sign(ahead - behind) * inside)
-    return (np.stack(found, 1).reshape(*maps.shape[:2], 2) + 0.5) * stride - 0.5
+def _shifted(lines, top, step, at, side):
+    """``at`` moved a quarter towards the greater neighbour, ``step`` numbers away in the line; not at the two ends."""
+    each, last = np.arange(len(lines)), lines.shape[1] - 1
+    above, below = lines[each, np.minimum(top + step, last)], lines[each, np.maximum(top - step, 0)]
+    return at + 0.25 * np.sign(above - below) * ((at > 0) & (at < side - 1))
 
 
-def _numpy_vectors(vectors, stride):
-    """Points (B, L, 2) of two vectors (B, L, side)."""
-    found = []
-    for vector in vectors:
-        side = vector.shape[-1]
-        lines = vector.reshape(-1, side)
-        top, rows = lines.argmax(1), np.arange(len(lines))
-        ahead, behind = lines[rows, np.minimum(top + 1, side - 1)], lines[rows, np.maximum(top - 1, 0)]
-        found.append((top + 0.25 * np.sign(ahead - behind) * ((top > 0) & (top < side - 1))).reshape(vector.shape[:2]))
-    return (np.stack(found, 2) + 0.5) * stride - 0.5
+def read_heatmaps(lines, side, stride):
+    """Points (L, 2) in crop pixels of heatmaps (L, side * side), as ``gv.codec.HeatmapDecoder`` reads them."""
+    top = lines.argmax(1)
+    cells = _shifted(lines, top, 1, top % side, side), _shifted(lines, top, side, top // side, side)
+    return to_pixels(np.stack(cells, axis=1), stride)
+
+
+def read_vectors(lines, side, stride):
+    """Points (L, 2) in crop pixels of vectors (2 L, side), as ``gv.codec.VectorDecoder`` reads them."""
+    top = lines.argmax(1)
+    return to_pixels(_shifted(lines, top, 1, top, side).reshape(-1, 2), stride)
+
+
+def search(lines):
+    """The maxima alone, by OpenCV: one call of compiled code, where NumPy's decoding is a dozen calls with a fixed cost each."""
+    return cv2.reduceArgMax(lines, axis=1)
 
 
 def readings(methods, settings, landmarks, device, batch, rounds):
@@ -95,21 +96,20 @@ def readings(methods, settings, landmarks, device, batch, rounds):
     {"batch", "libraries": {library: {"heatmaps", "vectors": spread, "factor": spread of heatmaps / vectors}}}. NumPy, MXNet's
     decoders that evaluation uses, and the search for the maxima alone, one call of OpenCV's.
     """
-    held = {}
+    lines, decoders = {}, {}
     for name, method in (("heatmaps", "heatmap"), ("vectors", "gv")):
         run = plan(methods, method, "paper", settings, landmarks)
         side = run.method.options.side
         shape = (batch, landmarks, side, side) if name == "heatmaps" else (batch, landmarks, side)
         outputs = [mx.nd.random.uniform(shape=shape, ctx=device) for _ in range(1 if name == "heatmaps" else 2)]
-        decoder = _fast(run.method.ready_decoder(run.method.Decoding(), {}, device))
-        held[name] = [output.asnumpy() for output in outputs], timing.waiting(decoder, *outputs), run.crop.size / side
-    maps, vectors = held["heatmaps"][0][0], held["vectors"][0]
-    lines = {"heatmaps": maps.reshape(batch * landmarks, -1), "vectors": np.stack(vectors).reshape(2 * batch * landmarks, -1)}
-    calls = {"NumPy": {"heatmaps": lambda: _numpy_heatmaps(maps, held["heatmaps"][2]),
-                       "vectors": lambda: _numpy_vectors(vectors, held["vectors"][2])},
-             "MXNet": {name: held[name][1] for name in held},
-             "OpenCV, the search alone": {name: (lambda flat=flat: cv2.reduceArgMax(flat, axis=1))
-                                          for name, flat in lines.items()}}
+        decoders[name] = timing.waiting(_fast(run.method.ready_decoder(run.method.Decoding(), {}, device)), *outputs)
+        arrays = [output.asnumpy().reshape(batch * landmarks, -1) for output in outputs]
+        lines[name] = np.stack(arrays, axis=1).reshape(batch * landmarks * len(arrays), -1)
+    stride = run.crop.size / side
+    calls = {"NumPy": {"heatmaps": lambda: read_heatmaps(lines["heatmaps"], side, stride),
+                       "vectors": lambda: read_vectors(lines["vectors"], side, stride)},
+             "MXNet": decoders,
+             "OpenCV, the search alone": {name: (lambda flat=flat: search(flat)) for name, flat in lines.items()}}
     libraries = {}
     for library, pair in calls.items():
         seconds = timing.take_turns(pair, rounds)

@@ -38,11 +38,13 @@ def test_numpys_reading_is_the_decoders(batch):
     rng, side, stride = np.random.default_rng(0), 8, 4.0
     maps = rng.normal(size=(batch, 5, side, side)).astype(np.float32)
     maps[0, :4, [0, 0, -1, -1], [0, -1, 0, -1]] += 9
-    np.testing.assert_allclose(bench._numpy_heatmaps(maps, stride), HeatmapDecoder(side, stride)(mx.nd.array(maps)).asnumpy())
+    found = bench.read_heatmaps(maps.reshape(batch * 5, -1), side, stride).reshape(batch, 5, 2)
+    np.testing.assert_allclose(found, HeatmapDecoder(side, stride)(mx.nd.array(maps)).asnumpy())
     vectors = [rng.normal(size=(batch, 5, side)).astype(np.float32) for _ in "xy"]
     vectors[0][0, :2, [0, -1]] += 9
     expected = VectorDecoder(side, stride)(*map(mx.nd.array, vectors)).asnumpy()
-    np.testing.assert_allclose(bench._numpy_vectors(vectors, stride), expected)
+    found = bench.read_vectors(np.stack(vectors, axis=2).reshape(-1, side), side, stride).reshape(batch, 5, 2)
+    np.testing.assert_allclose(found, expected)
 
 
 def test_bench_reports_every_section(capfd):

@@ -10,11 +10,10 @@ the first landmark first.
 
 import time
 
-import cv2
 import mxnet as mx
 import numpy as np
 
-from gv.codec import to_pixels
+from gv.bench import read_heatmaps, read_vectors, search
 from gv.core import folding
 from gv.core.method import as_list
 from gv.core.pictures import to_input
@@ -28,31 +27,6 @@ MOST_ROUNDS = 12
 CALLS = 10                # of the decoder in a round: one is too short to be met undisturbed
 FLOAT_BYTES = 4
 ROW_BYTES = 64 * 2 ** 20  # of outputs in a row: more than most processors' caches
-
-
-def _shifted(lines, top, step, at, side):
-    """``at`` moved a quarter towards the greater neighbour, ``step`` numbers away in the line; not at the two ends."""
-    each, last = np.arange(len(lines)), lines.shape[1] - 1
-    above, below = lines[each, np.minimum(top + step, last)], lines[each, np.maximum(top - step, 0)]
-    return at + 0.25 * np.sign(above - below) * ((at > 0) & (at < side - 1))
-
-
-def read_heatmaps(lines, side, stride):
-    """Points (L, 2) in crop pixels of heatmaps (L, side * side), as ``gv.codec.HeatmapDecoder`` reads them."""
-    top = lines.argmax(1)
-    cells = _shifted(lines, top, 1, top % side, side), _shifted(lines, top, side, top // side, side)
-    return to_pixels(np.stack(cells, axis=1), stride)
-
-
-def read_vectors(lines, side, stride):
-    """Points (L, 2) in crop pixels of vectors (2 L, side), as ``gv.codec.VectorDecoder`` reads them."""
-    top = lines.argmax(1)
-    return to_pixels(_shifted(lines, top, 1, top, side).reshape(-1, 2), stride)
-
-
-def search(lines):
-    """The maxima alone, by OpenCV: one call of compiled code, where NumPy's decoding is a dozen calls with a fixed cost each."""
-    return cv2.reduceArgMax(lines, axis=1)
 
 
 def lines_of(outputs):
