@@ -111,19 +111,12 @@ def parts(methods, preset, landmarks, device, batch, rounds):
     x = mx.nd.random.uniform(shape=(batch, 3, run.crop.size, run.crop.size), ctx=device)
     found = net.features(mx.nd, x)
 
-    def fast(block):
-        block.hybridize(static_alloc=True, static_shape=True)
-        return block
-
-    def folded(block):
-        return fast(folding.block_of(folding.folded_graph(block), [device]))
-
-    blocks = {"net, as published": (fast(_Whole(net, decoder)), x), "net, fused": (folded(fused), x),
-              "net, fused, with scores": (folded(fused.reading), x), "backbone": (fast(_Map(net)), x),
-              "backbone, folded": (folded(_Map(net)), x),
-              "heads and aggregation, as published": (fast(_Heads(net, decoder)), found),
-              "heads and aggregation, fused": (folded(PointsOf(Reading(quick, tail))), found),
-              "heads and aggregation, fused, with scores": (folded(Reading(quick, tail)), found)}
+    blocks = {"net, as published": (folding.fast(_Whole(net, decoder)), x), "net, fused": (folding.folded(fused, [device]), x),
+              "net, fused, with scores": (folding.folded(fused.reading, [device]), x), "backbone": (folding.fast(_Map(net)), x),
+              "backbone, folded": (folding.folded(_Map(net), [device]), x),
+              "heads and aggregation, as published": (folding.fast(_Heads(net, decoder)), found),
+              "heads and aggregation, fused": (folding.folded(PointsOf(Reading(quick, tail)), [device]), found),
+              "heads and aggregation, fused, with scores": (folding.folded(Reading(quick, tail), [device]), found)}
     seconds = timing.take_turns({name: timing.waiting(*pair) for name, pair in blocks.items()}, rounds)
     return {"batch": batch, "times": {name: timing.milliseconds(values) for name, values in seconds.items()},
             "faster": timing.ratio(seconds["net, as published"], seconds["net, fused"]),

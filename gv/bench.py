@@ -37,15 +37,6 @@ def made(methods, method, settings, landmarks, device):
     return run, net
 
 
-def _fast(block):
-    block.hybridize(static_alloc=True, static_shape=True)
-    return block
-
-
-def _folded(block, device):
-    return _fast(folding.block_of(folding.folded_graph(block), [device]))
-
-
 def nets(methods, settings, landmarks, device, batch, rounds):
     """Times of a pass, in milliseconds, and what they come to.
 
@@ -56,8 +47,9 @@ def nets(methods, settings, landmarks, device, batch, rounds):
     _, vector = made(methods, "gv", {**settings, "folded": "false"}, landmarks, device)
     x = mx.nd.random.uniform(shape=(batch, 3, run.crop.size, run.crop.size), ctx=device)
     reader = plan(methods, "gv", "paper", settings, landmarks).method.reader(vector, [device])
-    blocks = {PAPER: _fast(heatmap), PLAIN: _fast(vector), FOLDED: _folded(reader, device), ENCODER: _fast(vector.encoder),
-              f"{ENCODER}, folded": _folded(vector.encoder, device), f"{PAPER}, BatchNorms folded": _folded(heatmap, device)}
+    blocks = {PAPER: folding.fast(heatmap), PLAIN: folding.fast(vector), FOLDED: folding.folded(reader, [device]),
+              ENCODER: folding.fast(vector.encoder), f"{ENCODER}, folded": folding.folded(vector.encoder, [device]),
+              f"{PAPER}, BatchNorms folded": folding.folded(heatmap, [device])}
     seconds = timing.take_turns({name: timing.waiting(block, x) for name, block in blocks.items()}, rounds)
     return {"batch": batch, "times": {name: timing.milliseconds(values) for name, values in seconds.items()},
             "faster": timing.ratio(seconds[PAPER], seconds[FOLDED]), "bound": timing.ratio(seconds[PAPER], seconds[ENCODER]),
@@ -102,7 +94,7 @@ def readings(methods, settings, landmarks, device, batch, rounds):
         side = run.method.options.side
         shape = (batch, landmarks, side, side) if name == "heatmaps" else (batch, landmarks, side)
         outputs = [mx.nd.random.uniform(shape=shape, ctx=device) for _ in range(1 if name == "heatmaps" else 2)]
-        decoders[name] = timing.waiting(_fast(run.method.ready_decoder(run.method.Decoding(), {}, device)), *outputs)
+        decoders[name] = timing.waiting(folding.fast(run.method.ready_decoder(run.method.Decoding(), {}, device)), *outputs)
         arrays = [output.asnumpy().reshape(batch * landmarks, -1) for output in outputs]
         lines[name] = np.stack(arrays, axis=1).reshape(batch * landmarks * len(arrays), -1)
     stride = run.crop.size / side
@@ -125,7 +117,7 @@ def pipeline(methods, settings, landmarks, device, rounds, folder):
     """
     run, net = made(methods, "gv", settings, landmarks, device)
     quick, _, tail = run.method.prediction(net, run.method.Decoding(beyond_box=True), {}, [device])
-    whole = _folded(Reading(quick, tail), device)
+    whole = folding.folded(Reading(quick, tail), [device])
     noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8), (0, 0), 3)
     path = f"{folder}/picture.jpg"
     cv2.imwrite(path, noise)
@@ -158,7 +150,7 @@ def pipeline(methods, settings, landmarks, device, rounds, folder):
 def training_step(methods, method, settings, landmarks, device, batch):
     """A function that takes one training step, and waits for it."""
     run, net = made(methods, method, settings, landmarks, device)
-    _fast(net)
+    folding.fast(net)
     loss = run.method.loss({})
     loss.initialize(ctx=device)
     loss.hybridize(static_alloc=True)
@@ -181,7 +173,7 @@ def prediction(methods, method, settings, landmarks, device, batch):
     run, net = made(methods, method, settings, landmarks, device)
     quick, _, tail = run.method.prediction(net, run.method.Decoding(), {}, [device])
     x = mx.nd.random.uniform(shape=(batch, 3, run.crop.size, run.crop.size), ctx=device)
-    return timing.waiting(_folded(PointsOf(Reading(quick, tail)), device), x)
+    return timing.waiting(folding.folded(PointsOf(Reading(quick, tail)), [device]), x)
 
 
 def _worker(connection, build, arguments):

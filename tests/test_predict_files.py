@@ -9,7 +9,7 @@ from helpers import make_index, train_tiny
 
 from data_prep.points_files import read_pts
 from gv import cli
-from gv.core import boxes, tables
+from gv.core import boxes, landmark_files
 from gv.core.errors import InputError
 from gv.core.faces import read_split
 from gv.core.finding import FoundFace
@@ -48,7 +48,7 @@ def test_names_that_fit_no_picture_or_several():
 
 def test_tables_say_what_was_found(tmp_path):
     for suffix in (".jsonl", ".csv"):
-        with tables.table(tmp_path / f"found{suffix}") as add:
+        with landmark_files.table(tmp_path / f"found{suffix}") as add:
             add("p.jpg", FACES)
             add("empty.jpg", [])
     first, second = map(json.loads, (tmp_path / "found.jsonl").read_text().splitlines())
@@ -62,17 +62,17 @@ def test_tables_say_what_was_found(tmp_path):
 
 
 def test_a_table_is_whole_or_not_there(tmp_path):
-    with pytest.raises(ZeroDivisionError), tables.table(tmp_path / "found.csv") as add:
+    with pytest.raises(ZeroDivisionError), landmark_files.table(tmp_path / "found.csv") as add:
         add("p.jpg", FACES)
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
     for wrong in ("found.txt", "found"):
-        with pytest.raises(InputError, match="--save"), tables.table(tmp_path / wrong):
+        with pytest.raises(InputError, match="--save"), landmark_files.table(tmp_path / wrong):
             pass
 
 
 def test_pts_files_are_read_back_as_they_were(tmp_path):
-    paths = tables.write_pts(tmp_path, "p", FACES)
+    paths = landmark_files.write_pts(tmp_path, "p", FACES)
     assert [path.name for path in paths] == ["p.pts", "p-2.pts"]
     for path, face in zip(paths, FACES):
         np.testing.assert_allclose(read_pts(path, 2), face.points, atol=1e-3)

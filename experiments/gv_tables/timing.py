@@ -54,9 +54,7 @@ def build(context):
 def folded(net, run, device):
     """What prediction runs in a net's place: the same vectors, without heatmaps, BatchNorms folded."""
     net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=device))
-    block = folding.block_of(folding.folded_graph(run.method.reader(net, [device])), [device])
-    block.hybridize(static_alloc=True, static_shape=True)
-    return block
+    return folding.folded(run.method.reader(net, [device]), [device])
 
 
 def sizes(context):

@@ -27,8 +27,7 @@ def _threads():
 
 
 def _mxnet(graph, x, model):
-    block = folding.block_of(graph, [mx.cpu()])
-    block.hybridize(static_alloc=True, static_shape=True)
+    block = folding.fast(folding.block_of(graph, [mx.cpu()]))
     given = mx.nd.array(x)
     return lambda: [value.asnumpy() for value in as_list(block(given))]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gv.core import boxes, draw, exported, tables
+from gv.core import boxes, draw, exported, landmark_files
 from gv.core.config import parse_settings
 from gv.core.errors import InputError, PartlyDone
 from gv.core.files import printable
@@ -95,7 +95,7 @@ def predict(arguments, load_methods):
     stems = _output_paths(images, arguments.pts) if arguments.pts else {}
     predictor = _finder(arguments, load_methods)
     results, lines, failed = [], [], []
-    with tables.table(arguments.save) if arguments.save else nullcontext() as add:
+    with landmark_files.table(arguments.save) if arguments.save else nullcontext() as add:
         for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
             try:
                 picture = read_picture(path, upright=True)
@@ -111,10 +111,11 @@ def predict(arguments, load_methods):
             if add:
                 add(path, faces)
             if stems:
-                tables.write_pts(arguments.pts, stems[path].stem, faces)
+                landmark_files.write_pts(arguments.pts, stems[path].stem, faces)
             unlike = predictor.other_boxes(faces) if path in given else ""     # the detector's are mapped to the trained ones
             results.append({"image": printable(path), "faces": [
-                {"box": list(face.box), "points": face.points.tolist(), "scores": tables.numbers(face.scores)} for face in faces],
+                {"box": list(face.box), "points": face.points.tolist(), "scores": landmark_files.numbers(face.scores)}
+                for face in faces],
                 **({"other_boxes": unlike} if unlike else {})})
             lines += _lines(path, faces, unlike, paths.get(path))
     return _told(arguments, predictor, images, results, lines, failed)
