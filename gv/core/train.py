@@ -283,7 +283,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
             speed = (epoch_images - earlier) / (now - epoch_start)
             bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
             row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
-                   "seconds": f"{spent:.1f}", "images_per_second": f"{speed:.1f}"}
+                   "seconds": f"{spent:.3f}", "images_per_second": f"{speed:.1f}"}
             share_statistics(net, devices)  # every epoch, not when a checkpoint is due: the clock must not change the result
             if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
                 row.update({name: f"{value:.6g}" for name, value in curve(net, fitted).items()})
