@@ -42,7 +42,7 @@ BANDS = Table(
     cells={("l=3", "l=5"): Cell(GV, "nme_ion", View("full"), published=("l=3", "l=5")),
            ("l=7", "l=7"): Cell(WIDE, "nme_ion", View("full"), published=("l=7", "l=7")),
            ("l=7", "l=9"): Cell(WIDER, "nme_ion", View("full"))},
-    claims=(Claim("fused beats wide", "Section 4.5", (beats(("l=3", "l=5"), ("l=7", "l=7")),)),
+    claims=(Claim("fused beats wide", "Section 4.5", (beats(("l=3", "l=5"), ("l=7", "l=7")),), hangs="the width of a <band>."),
             Claim("wide is as good", "ours", (same(("l=3", "l=5"), ("l=7", "l=7")),), ours=True),
             Claim("fused beats wider", "ours: <i>too</i>", (beats(("l=3", "l=5"), ("l=7", "l=9")),), ours=True)),
     figures=(Figure("bands", "The bands", draw),), notes=("A band of 7 is <wide>.",))
@@ -154,7 +154,10 @@ def test_the_verdicts_shown_are_those_of_the_claims_module(tmp_path_factory, mar
             assert any(f"about {expected['needs']} seeds" in note for note in one.margins[0].notes)
     assert shown[2].verdict == claims.NOT_RUN
     assert shown[2].cost.startswith(f"To run: {3 + max(0, 3 - len(margins))} runs")
-    page = page_of(report, folder)
+    page, markdown = page_of(report, folder), markdown_page.text(report, "a command")
+    assert [one.hangs != "" for one in shown] == [shown[0].verdict == claims.CONTRADICTED, False, False]
+    told = int(shown[0].verdict == claims.CONTRADICTED)
+    assert page.count("May hang on: the width of a &lt;band&gt;.") == markdown.count("May hang on: the width of a ") == told
     for one in shown:
         row = re.search(rf'<tbody id="{one.id}">(.*?)</tbody>', page, re.DOTALL).group(1)
         assert set(re.findall(r'class="mark ([a-z-]+)"', row)) == {one.verdict.replace(" ", "-")}
@@ -357,6 +360,9 @@ def test_results_md_is_what_the_records_give():
     place = Place(args.preset, None, "nowhere", Path(markdown_page.ROOT, command.RECORDS))
     report = gather(list(command.catalogue.TABLES.values()), place, args.seeds)
     assert markdown_page.text(report, made_by, path.parent) == text, f"run: {made_by}"
+    unexplained = [claim.text for group in report.groups for table in group.tables for claim in table.claims
+                   if claim.verdict == claims.CONTRADICTED and not claim.hangs]
+    assert not unexplained, "say what a contradiction may hang on: Claim(hangs=...)"
 
 
 def test_readings_and_earlier_pages_are_read(tmp_path):

@@ -102,6 +102,7 @@ class Claim:
 
     official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
     near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable.
+    hangs: where ours contradict it, what that may hang on; told with that verdict alone.
     """
 
     text: str
@@ -110,6 +111,7 @@ class Claim:
     ours: bool = False
     official: bool = False
     near: tuple = None
+    hangs: str = ""
 
 
 @lru_cache(maxsize=None)

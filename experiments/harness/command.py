@@ -135,6 +135,8 @@ def as_text(results):
         judged = results.judge(claim)
         lines.append(f"- **{judged['verdict']}**: {judged['text']} ({judged['where']})")
         lines += [f"  - {margin_text(margin)}" for margin in judged["margins"]]
+        if judged["hangs"]:
+            lines.append(f"  - what it may hang on: {judged['hangs']}")
         if judged["verdict"] == claims.NOT_RUN:
             keys = {key for margin in claim.margins for key in margin.cells}
             _, cost = dry_run(results.missing(keys), place, "cpu:0", False)

@@ -62,7 +62,7 @@ class Results:
         return PUBLISHED.get((self.table.paper, number, row, column))
 
     def judge(self, claim):
-        """{"text", "where", "verdict", "margins"}: a claim and what the seeds say of it."""
+        """{"text", "where", "ours", "verdict", "margins", "hangs"}: a claim and what the seeds say of it."""
         judged = []
         for margin in claim.margins:
             exact = all(_exact(self.table.cells[key]) for key in margin.cells)
@@ -79,7 +79,8 @@ class Results:
         verdict = claims.combine([margin["verdict"] for margin in judged])
         if claim.near and verdict != claims.NOT_RUN and not self._is_near(claim.near):
             verdict = claims.NOT_COMPARABLE
-        return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged}
+        return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged,
+                "hangs": claim.hangs if verdict == claims.CONTRADICTED else ""}
 
     def _is_near(self, key):
         """Whether a cell's error is near the printed one."""

@@ -170,7 +170,7 @@ def claims_of(group, results, known):
                 for job in [results.jobs.get((results.table.cells[key].source, seed))] if job and job.record]
         shown.append(ShownClaim(
             id=f"claim-{group.slug}-{results.table.key}-{number}", text=claim.text, where=claim.where, ours=claim.ours,
-            verdict=judged["verdict"], margins=margins,
+            verdict=judged["verdict"], margins=margins, hangs=judged["hangs"],
             cost=_missing_text(group, results, claim, keys, known) if judged["verdict"] == claims.NOT_RUN else "",
             earlier=any(job.record["sources"] != job.sources for job in used)))
     return shown

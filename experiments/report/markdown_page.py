@@ -68,6 +68,7 @@ def board(group):
                 where = claim.where if claim.where.startswith("ours") or not claim.ours else f"ours: {claim.where}"
                 margins = [margin_line(margin, len(claim.margins) > 1) for margin in claim.margins]
                 margins += [claim.cost] if claim.cost else []
+                margins += [f"May hang on: {claim.hangs}"] if claim.hangs else []
                 lines.append(row(f"**{claim.verdict}**", f"{claim.text} ({where})", BREAK.join(margins)))
     return lines
 

@@ -36,7 +36,7 @@ class ShownMargin:
 @dataclass(frozen=True)
 class ShownClaim:
     """A claim. id: of its anchor; ours: this project's, not the paper's; cost: what running it takes, where it has not run;
-    earlier: whether earlier code made a number of it."""
+    hangs: what a contradiction may hang on; earlier: whether earlier code made a number of it."""
 
     id: str
     text: str
@@ -44,6 +44,7 @@ class ShownClaim:
     ours: bool
     verdict: str
     margins: list
+    hangs: str
     cost: str
     earlier: bool
 
