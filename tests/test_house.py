@@ -286,3 +286,17 @@ def test_anchorface_is_a_command(arguments, code, stream, words):
     assert done.returncode == code and words in output
     if code:
         assert len(output.splitlines()) == 1 and done.stdout == b""
+
+
+def test_the_container_installs_what_the_readme_says_and_runs_its_commands():
+    """The image's packages are the README's, and every ``make`` target and option that its lines use is there."""
+    lines = (ROOT / "docs/container/Dockerfile").read_text(encoding="utf-8")
+    needed = re.search(r"`python3-venv`: `([^`]*)`", (ROOT / "README.md").read_text(encoding="utf-8")).group(1)
+    installed = re.search(r"--no-install-recommends (.*?) *\\", lines).group(1)
+    assert installed.split() == ["make", *needed.split()]
+    targets = {*re.findall(r'(?:RUN|landmarks|sh -c ") ?make ([a-z]+)', lines), *re.findall(r'CMD \["make", "([a-z]+)"\]', lines)}
+    assert targets == {"test", "setup", "demo"}
+    for target in targets:
+        assert subprocess.run(["make", "-n", target, "GPU=unchecked"], cwd=ROOT, capture_output=True).returncode == 0
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {"data", "runs", ".git", ".venv*"} <= set(ignored)
