@@ -83,7 +83,7 @@ ONE_THREAD = OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow lint clean data data-root data-check $(SETS) demo faces tables figures ablations report \
-  compare-mxnet \
+  compare-mxnet weights \
   $(TABLES) $(FIGURES)
 
 help: ## this list
@@ -144,6 +144,9 @@ ablations: setup ## all that is not yet run at preset ablate, three seeds; hours
 
 report: setup ## one page on every table and claim, from the records: runs/report/index.html (at ablate also docs/RESULTS.md)
 	$(BIN)/python -m experiments.report --preset $(PRESET) $(TABLE_DATA) $(if $(filter ablate,$(PRESET)),--markdown docs/RESULTS.md --readme README.md) $(ARGS)
+
+weights: setup ## train the nets that come with the packages anew, on drawn faces; DATA: also measure them on real ones; ARGS=--install
+	$(ONE_THREAD) $(BIN)/python -m experiments.studies.weights --seeds $(SEEDS) $(TABLE_DATA) $(ARGS)
 
 compare-mxnet: setup ## MXNet 1.5.1, the paper's, beside 1.9.1, in an environment of its own; page in runs/compare_mxnet
 	@MXNET=1.5.1 GPU= VENV=$(VENV_151) sh .ci/setup.sh

@@ -36,6 +36,7 @@ MXNETS = {
 MXNET = os.environ.get("MXNET") or "1.9.1"
 if MXNET not in MXNETS:
     raise SystemExit(f'setup.py: MXNET={MXNET}; expected one of {", ".join(MXNETS)}')
+WEIGHTS = ["weights/*.json", "weights/checkpoint/*"]  # that come with a package
 PREDICTION = ["numpy", "opencv-python>=4.5.5,<4.12", "tqdm"]  # all that is needed there
 
 setup(
@@ -49,7 +50,7 @@ setup(
     packages=find_packages(include=[
         "gv", "gv.*", "anchorface", "anchorface.*", "data_prep", "data_prep.*", "experiments", "experiments.*",
     ]),
-    package_data={"experiments": ["templates/*.html"], "gv": ["core/*.json"]},
+    package_data={"experiments": ["templates/*.html", "studies/*.json"], "anchorface": WEIGHTS, "gv": ["core/*.json", *WEIGHTS]},
     python_requires=">=3.8,<3.14",
     install_requires=PREDICTION if MXNET == "none" else [
         *MXNETS[MXNET],

@@ -8,12 +8,13 @@
 import gv.core  # noqa: F401  (gv.compat, before a module of this package imports MXNet)
 
 
-def load(run, devices="cpu:0", **decoding):
+def load(run=None, devices="cpu:0", **decoding):
     """A detector from a run's folder, as ``anchorface train`` leaves it, or one that ``export`` wrote; see ``gv.load``.
 
     decoding: such as ``aggregate="argmax"`` (``anchorface options`` lists them).
     """
-    from gv.core import exported
+    from gv.core import exported, shipped
+    run = shipped.chosen(run, shipped.folder(__file__))
     if exported.is_exported(run):
         return exported.load(run, devices, decoding)
     from anchorface.methods import METHODS

@@ -3,7 +3,7 @@
 import sys
 
 from anchorface import commands
-from gv.core import cli
+from gv.core import cli, shipped
 from gv.core.config import PRESETS
 
 METHOD_NAMES = ("anchorface", "regression")
@@ -16,7 +16,7 @@ def _methods():
 
 def main(argv=None):
     """Entry point; returns the exit code."""
-    return cli.main("anchorface", METHOD_NAMES, PRESETS, _methods, argv, commands.MORE)
+    return cli.main("anchorface", METHOD_NAMES, PRESETS, _methods, shipped.folder(__file__), argv, commands.MORE)
 
 
 if __name__ == "__main__":

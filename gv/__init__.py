@@ -11,14 +11,15 @@ __version__ = "0.1.0"
 compat.install()
 
 
-def load(run, devices="cpu:0", **decoding):
+def load(run=None, devices="cpu:0", **decoding):
     """A detector from a run's folder, as ``gv train`` leaves it, or from a folder that ``export`` wrote, which needs no MXNet: a
     ``gv.core.finding.Finder``, to be called with pictures.
 
     devices: "cpu:0" or "gpu:0". decoding: how outputs become points, where it differs from the method's own, such as
     ``beyond_box=False`` (``gv options`` lists them). InputError for a folder that is no run of this package.
     """
-    from gv.core import exported
+    from gv.core import exported, shipped
+    run = shipped.chosen(run, shipped.folder(__file__))
     if exported.is_exported(run):
         return exported.load(run, devices, decoding)
     from gv.core.devices import parse_devices

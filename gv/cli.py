@@ -3,7 +3,7 @@
 import sys
 
 from gv import commands
-from gv.core import cli
+from gv.core import cli, shipped
 from gv.core.config import PRESETS
 
 METHOD_NAMES = ("gv", "heatmap", "heatmap-awing")
@@ -16,7 +16,7 @@ def _methods():
 
 def main(argv=None):
     """Entry point; returns the exit code."""
-    return cli.main("gv", METHOD_NAMES, PRESETS, _methods, argv, commands.MORE)
+    return cli.main("gv", METHOD_NAMES, PRESETS, _methods, shipped.folder(__file__), argv, commands.MORE)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_the_command_refuses_before_it_makes_a_folder(tmp_path, monkeypatch, cap
     monkeypatch.setattr(known_faults, "FAULTS", {"a pass": lambda: 0.5})
     given = ["train", "--data", tmp_path / "data", "--out", tmp_path / "run", "--preset", "smoke",
              "--set", "encoder=mobilenetv3_small"]
-    assert cli.main("gv", ["gv"], ["smoke"], lambda: METHODS, given) == 2
+    assert cli.main("gv", ["gv"], ["smoke"], lambda: METHODS, ROOT, given) == 2
     assert "wrong gradients" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 

@@ -140,7 +140,7 @@ def gather(net):
 
 
 def scatter(net, values, where):
-    """Put gathered arrays into a net's parameters, on all its devices; InputError where they do not fit."""
+    """Put gathered arrays, halves among them, into a net's parameters, on all its devices; InputError where they do not fit."""
     parameters = net._collect_params_with_prefix()
     if set(parameters) != set(values):
         odd = sorted(set(parameters) ^ set(values))
@@ -151,7 +151,7 @@ def scatter(net, values, where):
             raise InputError(where, f'"{name}" has shape {values[name].shape}', str(tuple(parameter.shape)),
                              "use the layout and options the run was trained with")
         try:
-            parameter.set_data(values[name])
+            parameter.set_data(values[name].astype("float32", copy=False))
         except (AssertionError, mx.MXNetError) as error:     # a shape that was left open, all but for one side
             raise InputError(where, f'"{name}" has shape {values[name].shape} ({str(error).strip().splitlines()[0]})',
                              "the weights of this net", "use the layout and options the run was trained with") from None

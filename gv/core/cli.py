@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from gv import __version__
-from gv.core import cuda, exits
+from gv.core import cuda, exits, shipped
 from gv.core.errors import InputError, PartlyDone
 from gv.core.machine import CPU_SCRATCH, SCRATCHES, cores
 
@@ -76,7 +76,7 @@ def _parser(program, method_names, presets, more):
     evaluate.add_argument("--threshold", type=float, default=0.1, help="of failure rate and AUC (default %(default)s)")
 
     predict = command("predict", "Find landmarks on pictures.", f"{program} predict --run runs/first face.jpg --out drawn")
-    predict.add_argument("--run", required=True, help="folder of the run")
+    predict.add_argument("--run", help="folder of the run (default: the weights that come with the package)")
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
     predict.add_argument("--box", action="append", metavar="X0,Y0,X1,Y1",
                          help="a face in each picture, in pixels; may be repeated (default: OpenCV's cascade looks for faces)")
@@ -93,7 +93,7 @@ def _parser(program, method_names, presets, more):
 
     export = command("export", "Write a run's net, from crops to landmarks, for other programs.",
                      f"{program} export --run runs/first --format onnx --out exported")
-    export.add_argument("--run", required=True, help="folder of the run")
+    export.add_argument("--run", help="folder of the run (default: the weights that come with the package)")
     export.add_argument("--format", choices=("onnx", "mxnet", "int8"), default="onnx",
                         help="onnx, mxnet (symbol and weights), or int8: ONNX with quantised convolutions (default %(default)s)")
     export.add_argument("--out", required=True, help="folder to write; must be new")
@@ -189,7 +189,7 @@ def _run(arguments, load_methods, more):
     return getattr(commands, arguments.command)(arguments, loaded)
 
 
-def main(program, method_names, presets, load_methods, argv=None, more=None):
+def main(program, method_names, presets, load_methods, own, argv=None, more=None):
     """Run one command. method_names, presets: for the help; load_methods: () -> {name: Method}, imported only then.
 
     more: commands of this program alone, {name: (help, example's arguments, function that adds arguments to a parser,
@@ -201,6 +201,11 @@ def main(program, method_names, presets, load_methods, argv=None, more=None):
     def go():
         _set_threads(arguments)
         warnings.filterwarnings("ignore", category=UserWarning, module="gluoncv")
+
+        if "run" in arguments:
+            named, arguments.run = arguments.run, shipped.chosen(arguments.run, own)
+            if named is None:
+                print(f"{program}: {shipped.about(own)}", file=sys.stderr, flush=True)
 
         def tell(report, text):
             print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
