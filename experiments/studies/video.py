@@ -2,8 +2,8 @@
 
     python -m experiments.studies.video --run runs/first --out runs/video
 
-Draws a film of one head that talks and blinks: a third of it still, a third in slow motion, a third in quick motion, with a sensor's
-noise, and every landmark known. Then it runs ``gv predict --video`` on it, as a user would.
+Draws a film of one head that talks and blinks: a third of it still, a third in slow motion, a third in quick motion, with the
+noise of a sensor, and every landmark known. Then it runs ``gv predict --video`` on it, as a user would.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from gv.core import detector, geometry, video
 from gv.core.errors import InputError
 from gv.core.exits import Parser
 from gv.core.exits import run as run_main
+from gv.core.filming import STEPS
 
 FPS, SIZE = 30.0, (640, 480)                     # width, height
 FACE, DISTANCE, NOISE = 0.42, 900.0, 0.008       # of the height; mm; deviation of a pixel, of 1
@@ -120,10 +121,10 @@ def found_points(report, truth):
     """Landmarks (frames, 68, 2) of the face that overlaps the true one most, NaN where there is none."""
     found = np.full_like(truth, np.nan)
     for frame, points, into in zip(report["frames"], truth, found):
-        shapes = [np.array(face["points"]) for face in frame["faces"]]
-        best = max(shapes, key=lambda shape: detector.overlap(geometry.tight_box(shape), geometry.tight_box(points)), default=None)
-        if best is not None and detector.overlap(geometry.tight_box(best), geometry.tight_box(points)) > detector.MATCH_IOU:
-            into[:] = best
+        shapes, target = [np.array(face["points"]) for face in frame["faces"]], geometry.tight_box(points)
+        shared = [detector.overlap(geometry.tight_box(shape), target) for shape in shapes]
+        if max(shared, default=0) > detector.MATCH_IOU:
+            into[:] = shapes[int(np.argmax(shared))]
     return found
 
 
@@ -184,11 +185,10 @@ def main(arguments=None):
         lag = "–" if np.isnan(found["lag"]) else f"{found['lag']:.0f}"
         print(f"| {name} | {part} | {100 * found['found']:.0f} % | {found['error']:.2f} | {found['jitter'][0]:.2f} | "
               f"{found['jitter'][1]:.2f} | {lag} |")
-    steps = [step for step in ("read", "detect", "net", "draw", "write")]
-    print(f"\n| way | frames a second | {' | '.join(f'{step}, ms' for step in steps)} |\n|---|---:|{'---:|' * len(steps)}")
+    print(f"\n| way | frames a second | {' | '.join(f'{step}, ms' for step in STEPS)} |\n|---|---:|{'---:|' * len(STEPS)}")
     for name, report in times:
         print(f"| {name} | {report['frames_a_second']:.1f} | "
-              + " | ".join(f"{report['milliseconds'].get(step, 0):.1f}" for step in steps) + " |")
+              + " | ".join(f"{report['milliseconds'].get(step, 0):.1f}" for step in STEPS) + " |")
 
 
 if __name__ == "__main__":

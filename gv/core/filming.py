@@ -13,6 +13,7 @@ from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
 from gv.core.files import printable
 from gv.core.following import REDETECT, Follower
+from gv.core.geometry import tight_box
 from gv.core.predicting import face_values, hardly_trained, open_finder, parse_box, refuse
 from gv.core.smoothing import OneEuro
 from gv.core.telling import Telling
@@ -79,7 +80,8 @@ def _go_through(reader, follower, write, add, telling, watch, most, stop):
         times = max(0, floor(frame.seconds * reader.fps + 0.5) + 1 - written) if reader.live else 1
         if write and times:
             with watch("draw"):
-                drawn = draw.draw_faces(frame.image, [face.points for face in faces], [face.box for face in faces], enlarge=False)
+                shapes = [face.points for face in faces]      # in their rectangles: the box looked in is one frame behind
+                drawn = draw.draw_faces(frame.image, shapes, [tight_box(points) for points in shapes], enlarge=False)
             with watch("write"):
                 for _ in range(times):
                     write(drawn)

@@ -6,6 +6,7 @@
 
 Looking for a face costs several times what its landmarks do. Between two looks a face is where its landmarks were in the frame
 before: their rectangle, or, for a run trained on other boxes, a box that lies about them as the one did in which it was found.
+A box stays where it is until the face has clearly moved in it: the landmarks of a still face would shake with it otherwise.
 """
 
 from contextlib import closing
@@ -24,6 +25,7 @@ REDETECT = 10          # frames from look to look
 LOST_SHARE = 0.65      # of its best mean score: below, a face is lost (docs/results/video.md)
 MISSED_LOOKS = 3       # that a face with poor scores may be missed by: what was taken for a face does not stay
 REMEMBERED = 1.0       # seconds that a lost face's number waits for it
+STEADY = 0.9           # overlap of the box with the one it should be, above which it stays (docs/results/video.md)
 SMALLEST_SIDE = 4      # pixels of a face
 SAME_FACE = 0.5        # overlap of two faces' landmarks from which they are one
 
@@ -163,7 +165,9 @@ class Follower:
         """The face as it is given out, after its track has learnt where to look next."""
         if track.seen:
             track.note(face.points)
-        track.box = self._next_box(track, face.points)
+        box = self._next_box(track, face.points)
+        if not self.alone and overlap(geometry.square_box(box), geometry.square_box(track.box)) < STEADY:
+            track.box = box
         track.best = max(track.best, float(np.mean(face.scores)))      # which of NaN stays what it is
         self.best = max(self.best, track.best)
         points = face.points
@@ -174,10 +178,11 @@ class Follower:
 
 
 def _nearest(tracks, box):
-    """The track whose last landmarks overlap a box's square most, or None below MATCH_IOU."""
+    """The track whose box overlaps another one most, or None below MATCH_IOU."""
     square = geometry.square_box(box)
-    near = max(tracks, key=lambda track: overlap(track.rectangle, square), default=None)
-    return near if near and overlap(near.rectangle, square) >= MATCH_IOU else None
+    shared, near = max(((overlap(geometry.square_box(track.box), square), -track.number, track) for track in tracks),
+                       default=(0.0, 0, None))[::2]
+    return near if shared >= MATCH_IOU else None
 
 
 def follow(finder, source, redetect=REDETECT, boxes=None, smooth=None):

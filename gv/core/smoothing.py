@@ -21,8 +21,8 @@ class OneEuro:
     paper's 1). Speeds are in sides of the landmarks' square, so that nothing depends on how large the face or the picture is.
     """
 
-    min_cutoff: float = 1.0
-    beta: float = 10.0
+    min_cutoff: float = 0.5       # this and beta by trial: docs/results/video.md
+    beta: float = 20.0
     d_cutoff: float = 1.0
 
     def __post_init__(self):

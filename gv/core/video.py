@@ -15,6 +15,7 @@ from gv.core.files import replacing
 # of what OpenCV's own wheels can write: MPEG-4 Part 2, Motion JPEG and VP8, of which browsers play the last alone
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 USUAL_FPS, FASTEST = 25.0, 1000.0      # where a file or a camera says none, or one that cannot be
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")     # silent; read when OpenCV first opens a video
 WHOLE = 0.98                           # of the frames that a file announces, some of which are estimates
 
 
@@ -69,7 +70,6 @@ class Reader:
         if not self.live and not os.path.isfile(text):
             raise InputError(f"--video {text}", "a folder" if os.path.isdir(text) else "no such file",
                              "a video file, or a camera's number such as 0")
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         with _quiet():
             self._capture = cv2.VideoCapture(int(text)) if self.live else cv2.VideoCapture(text, cv2.CAP_FFMPEG)
             opened = self._capture.isOpened()
