@@ -6,19 +6,22 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from helpers import make_index, template, train_tiny
+from helpers import ROOT, child_environment, make_index, template, train_tiny
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
 import gv
 from anchorface import cli as anchorface_cli
+from experiments.studies import video as study
 from gv import cli
-from gv.core import filming, following, geometry, video
+from gv.core import draw, filming, following, geometry, video
 from gv.core.errors import InputError
 from gv.core.faces import read_split
 from gv.core.finding import FEW_STEPS, Finder
@@ -499,3 +502,69 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, film, capfd, monkeypatch,
         assert word in said.err
     assert sorted(path.name for path in film.parent.iterdir()) == before
     assert (film.parent / "there.mp4").read_bytes() == b"mine"
+
+
+# --- the study
+
+def walk(frames, step=2.0):
+    """Shapes (frames, 68, 2) that go to the right, faster and slower."""
+    return SHAPE + np.stack([np.cumsum(step * (1 + np.sin(np.arange(frames) / 5))), np.zeros(frames)], 1)[:, None]
+
+
+def test_what_the_study_measures():
+    truth, rng = walk(300), np.random.default_rng(0)
+    eyes = np.linalg.norm(SHAPE[36] - SHAPE[45])
+    exact = study.measures(truth, truth)
+    assert exact["found"] == 1 and exact["error"] == exact["jitter"][0] == 0 and exact["lag"] == pytest.approx(0, abs=1e-9)
+    shifted = study.measures(truth + 3, truth)                   # a bias is an error, and no jitter
+    assert shifted["error"] == pytest.approx(100 * 3 * 2 ** 0.5 / eyes) and shifted["jitter"][0] == pytest.approx(0, abs=1e-9)
+    noisy = study.measures(truth + rng.normal(0, 0.5, truth.shape), truth)
+    assert noisy["jitter"][0] == pytest.approx(0.5 * (6 * 2) ** 0.5, rel=0.05)      # x[2] - 2 x[1] + x[0], and two coordinates
+    assert noisy["jitter"][1] == pytest.approx(100 * noisy["jitter"][0] / eyes)
+    late = study.measures(truth[:-2], truth[2:])
+    assert late["lag"] == pytest.approx(2000 / study.FPS, rel=0.05)
+    gaps = truth + rng.normal(0, 0.5, truth.shape)
+    gaps[::10] = np.nan
+    assert study.measures(gaps, truth)["found"] == 0.9 and study.measures(gaps, truth)["jitter"][0] > 1
+    assert np.isnan(study.measures(np.repeat(truth[:1], 50, 0) + 1, np.repeat(truth[:1], 50, 0))["lag"])
+
+
+def test_a_drawn_films_landmarks_are_where_the_face_is():
+    picture, points = next(study.draw_film(0, 30))
+    again, _ = next(study.draw_film(0, 30))
+    assert picture.shape == (480, 640, 3) and points.shape == (68, 2) and np.array_equal(picture, again)
+    assert np.ptp(points, axis=0).max() == pytest.approx(study.FACE * 480, rel=0.05)
+    far, phase = study.motion(300)
+    assert (far[:100] == 0).all() and far[199] == 1 and (np.diff(phase) > 0).all()
+    assert np.diff(phase)[-1] == pytest.approx(study.FASTER * np.diff(phase)[150])
+
+
+def test_the_study_of_videos(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(filming, "open_finder", lambda *arguments: Squares())
+    monkeypatch.setattr(study, "SIZE", SIZE)
+    unit = (template() - template().min(0)) / np.ptp(template(), axis=0)
+    monkeypatch.setattr(study, "draw_film", lambda seed, frames: (
+        (picture, np.array([19.5 + 3 * (i % 20), 29.5 + i % 20]) + unit * 50) for i, picture in enumerate((MOVING * 2)[:frames])))
+    given = ["--run", "a-run", "--out", str(tmp_path), "--smooth", "beta=9"]
+    assert study.run_main(lambda: study.main([*given, "--frames", "30"])) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[0] == "30 frames of 160 x 120 pixels, seed 0" and len(said) == 4 + 4 * 3 + 1 + 2 + 4
+    assert [line.split(" | ")[0] for line in said[-4:]] == [f"| {name}" for name in study.WAYS]
+    assert len(list(tmp_path.glob("film-0-30-*.mp4"))) == 4
+    assert study.run_main(lambda: study.main([*given, "--frames", "3"])) == 2
+
+
+def test_a_small_face_is_not_hidden_by_what_is_drawn():
+    unit = (template() - template().min(0)) / np.ptp(template(), axis=0)
+    points = 400 + 90 * unit
+    drawn = draw.draw_faces(np.zeros((1200, 1600, 3), np.uint8), [points], [geometry.tight_box(points)], enlarge=False)
+    assert drawn.shape == (1200, 1600, 3)
+    assert 0.02 < (drawn[400:491, 400:491, 1] > 60).mean() < 0.4
+    small = draw.draw_faces(scene(), [], [], enlarge=False)
+    assert np.array_equal(small, scene()) and draw.draw_faces(scene(), [], []).shape[0] == 4 * SIZE[1]
+
+
+def test_videos_need_no_mxnet():
+    code = "import sys, gv.core.filming, gv.core.following; print(sorted({'mxnet', 'gluoncv'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=child_environment(), capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -137,10 +137,12 @@ def measures(found, truth):
     """
     eyes = np.linalg.norm(truth[:, CORNERS[0]] - truth[:, CORNERS[1]], axis=1).mean()
     error = found - truth
+    there = np.isfinite(error).all((1, 2))
+    if there.sum() < 3:
+        raise InputError("--run", f"finds the face in {there.sum()} of {len(there)} frames", "a run that finds it in three")
     second = error[2:] - 2 * error[1:-1] + error[:-2]
     jitter = float(np.sqrt(np.nanvar(second, axis=0).sum(-1)).mean())
     velocity = np.gradient(truth, axis=0) * FPS
-    there = np.isfinite(error).all((1, 2))
     centred = error[there] - error[there].mean(0)
     moving = velocity[there] - velocity[there].mean(0)
     power = float((moving ** 2).sum())
