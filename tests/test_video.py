@@ -369,7 +369,7 @@ def test_a_video_as_json(run, film, tmp_path, capfd):
     assert cli.main([*run, "--video", str(film), "--json", "--frames", "7", "--save", str(tmp_path / "found.jsonl")]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["count"] == 7 and report["size"] == list(SIZE) and report["fps"] == FPS and report["frames_a_second"] > 0
-    assert {"read", "detect", "net"} == set(report["milliseconds"])
+    assert {"read", "detect", "net"} == set(report["milliseconds"]) == set(report["cpu_milliseconds"])
     assert [frame["frame"] for frame in report["frames"]] == list(range(7))
     saved = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
     for line, frame in zip(saved, report["frames"]):
@@ -435,7 +435,8 @@ def test_a_camera_whose_frames_come_as_they_can(run, tmp_path, capfd, monkeypatc
         return real(source, *more) if isinstance(source, str) else Camera(source)
 
     monkeypatch.setattr(cv2, "VideoCapture", capture)
-    monkeypatch.setattr(video, "time", SimpleNamespace(monotonic=lambda: next(clock) / 10, perf_counter=video.time.perf_counter))
+    monkeypatch.setattr(video, "time", SimpleNamespace(monotonic=lambda: next(clock) / 10, perf_counter=video.time.perf_counter,
+                                                process_time=video.time.process_time))
     monkeypatch.chdir(tmp_path)
     assert cli.main([*run, "--video", "0", "--out", "drawn.mp4", "--save", "found.csv"]) == 0
     assert "0: 12 frames of 160 x 120 pixels, 30 a second" in capfd.readouterr().out
@@ -549,9 +550,13 @@ def test_the_study_of_videos(tmp_path, monkeypatch, capfd):
     assert study.run_main(lambda: study.main([*given, "--frames", "30"])) == 0
     said = capfd.readouterr().out.splitlines()
     assert said[0] == "30 frames of 160 x 120 pixels, seed 0" and len(said) == 4 + 4 * 3 + 1 + 2 + 4
+    film = (tmp_path / "film-0-30.mp4").read_bytes()
     assert [line.split(" | ")[0] for line in said[-4:]] == [f"| {name}" for name in study.WAYS]
     assert len(list(tmp_path.glob("film-0-30-*.mp4"))) == 4
     assert study.run_main(lambda: study.main([*given, "--frames", "3"])) == 2
+    monkeypatch.setattr(study, "draw_film", None)       # a film that is there is taken
+    assert study.run_main(lambda: study.main([*given, "--frames", "30"])) == 0
+    assert (tmp_path / "film-0-30.mp4").read_bytes() == film
 
 
 def test_a_small_face_is_not_hidden_by_what_is_drawn():

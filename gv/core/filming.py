@@ -98,7 +98,8 @@ def _go_through(reader, follower, write, add, telling, watch, most, stop):
     taken = time.perf_counter() - begin
     return {"count": frames, "seconds": round(seconds, 4), "with_faces": with_faces, "most_faces": faces_most,
             "different_faces": len(numbers), "frames_a_second": round(frames / taken, 2),
-            "milliseconds": {step: round(1000 * watch.seconds[step] / frames, 2) for step in STEPS if step in watch.seconds}}
+            **{name: {step: round(1000 * spent[step] / frames, 2) for step in STEPS if step in spent}
+               for name, spent in (("milliseconds", watch.seconds), ("cpu_milliseconds", watch.cpu))}}
 
 
 def _timed(frames, watch):

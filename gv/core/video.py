@@ -29,18 +29,22 @@ class Frame:
 
 
 class Stopwatch:
-    """Adds up what steps take: ``with watch("net"): ...``; ``seconds``: {step: in all}."""
+    """Adds up what steps take: ``with watch("net"): ...``.
+
+    seconds: {step: in all}; cpu: the same of the process's own time, which tells what a step costs beside other work.
+    """
 
     def __init__(self):
-        self.seconds = {}
+        self.seconds, self.cpu = {}, {}
 
     @contextmanager
     def __call__(self, step):
-        begin = time.perf_counter()
+        begin, began = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begin
+            self.cpu[step] = self.cpu.get(step, 0.0) + time.process_time() - began
 
 
 @contextmanager
