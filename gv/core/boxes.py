@@ -66,9 +66,9 @@ def boxes_of(images, given, where):
     by_name = {}
     for image in images:
         by_name.setdefault(os.path.basename(image), []).append(image)
-    found = {}
+    found, known = {}, set(images)
     for name, boxes in given.items():
-        fits = [name] if name in images else by_name.get(name, [])
+        fits = [name] if name in known else by_name.get(name, [])
         if len(fits) != 1:
             raise InputError(where, f"{name}, which {'fits several' if fits else 'is none'} of the pictures given",
                              "paths as they are given, or names of files that differ")

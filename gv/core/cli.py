@@ -75,17 +75,31 @@ def _parser(program, method_names, presets, more):
                           metavar="NAME:KEY=VALUE,...")
     evaluate.add_argument("--threshold", type=float, default=0.1, help="of failure rate and AUC (default %(default)s)")
 
-    predict = command("predict", "Find landmarks on pictures.", f"{program} predict --run runs/first face.jpg --out drawn")
+    predict = command("predict", "Find landmarks on pictures, on a video, or by a camera.",
+                      f"{program} predict face.jpg --out drawn\n         {program} predict --run runs/first --video film.mp4 "
+                      "--out drawn.mp4 --smooth")
     predict.add_argument("--run", help="folder of the run (default: the weights that come with the package)")
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
+    predict.add_argument("images", nargs="*", metavar="IMAGE", help="pictures, folders of them, or patterns in quotes: "
+                                                                    "'shots/*.jpg', 'shots/**/*.png'")
+    predict.add_argument("--recursive", action="store_true", help="look into the folders of folders too")
+    predict.add_argument("--video", metavar="FILE|CAMERA", help="a video instead of pictures, or a camera by its number, 0 being "
+                                                                "the first; Ctrl-C ends it and keeps what is done")
     predict.add_argument("--box", action="append", metavar="X0,Y0,X1,Y1",
-                         help="a face in each picture, in pixels; may be repeated (default: OpenCV's cascade looks for faces)")
+                         help="a face in each picture, in pixels, or in a video's first frame, from where it is followed; may be "
+                              "repeated (default: OpenCV's cascade looks for faces)")
     predict.add_argument("--boxes", metavar="FILE", help="boxes by picture: CSV with a heading image,x0,y0,x1,y1, or JSON "
                                                          "{picture: [[x0, y0, x1, y1], ...]}; other pictures are searched")
-    predict.add_argument("--out", help="folder for the pictures with landmarks drawn in")
+    predict.add_argument("--out", help="folder for the pictures with landmarks drawn in; of a video the file: .mp4, .mov, .mkv, "
+                                       ".avi or .webm, which is new")
     predict.add_argument("--save", metavar="FILE", help="write box, landmarks and scores of every face, a line each: "
                                                         "FILE.jsonl or FILE.csv; pixels from 0")
     predict.add_argument("--pts", metavar="DIR", help="write a .pts file a face, pixels from 1, as 300-W's are")
+    predict.add_argument("--redetect", type=int, metavar="N", help="look for faces in every Nth frame, and where one is lost; "
+                                                                   "followed in between (default 10; 1: each frame by itself)")
+    predict.add_argument("--smooth", nargs="?", const="", metavar="KEY=VALUE,...",
+                         help="smooth the landmarks from frame to frame by the One Euro filter: min_cutoff=, beta=, d_cutoff= "
+                              "change how much (default: no smoothing)")
+    predict.add_argument("--frames", type=int, metavar="N", help="end after so many frames")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs become points, e.g. beyond_box=false")
     predict.add_argument("--backend", choices=("mxnet", "onnx"),
@@ -165,7 +179,7 @@ def _mxnet():
 
 
 def _run(arguments, load_methods, more):
-    """(report, text) of a command."""
+    """(report, text) of a command; None of one that prints by itself."""
     def methods():
         _mxnet()
         return load_methods()
@@ -177,8 +191,8 @@ def _run(arguments, load_methods, more):
         from gv.core import charts
         return charts.layouts(arguments)
     if arguments.command == "predict":      # of an exported folder, which needs no MXNet
-        from gv.core import predicting
-        return predicting.predict(arguments, methods)
+        from gv.core import filming, predicting
+        return (predicting.predict if arguments.video is None else filming.predict)(arguments, methods)
     loaded = methods()
     if arguments.command in more:
         return more[arguments.command][3](arguments, loaded)
@@ -211,7 +225,9 @@ def main(program, method_names, presets, load_methods, own, argv=None, more=None
             print(json.dumps(report, indent=1) if arguments.json else text, flush=True)
 
         try:
-            tell(*_run(arguments, load_methods, more))
+            told = _run(arguments, load_methods, more)
+            if told is not None:
+                tell(*told)
         except PartlyDone as error:
             tell(error.report, error.text)
             raise

@@ -12,6 +12,7 @@ from gv.core.layouts import get_layout
 PREDICTED, TRUE, BOX = (64, 255, 64), (255, 64, 64), (64, 128, 255)   # RGB: green, red, blue, as in the paper's Fig. 4
 SMALLEST_SIDE = 480    # smaller pictures are enlarged, or lines and points would hide the face
 FIXED_POINT_BITS = 4
+FACE_UNITS = 150       # sides of a face, in widths of a line, from which on lines and points leave it to be seen
 
 
 def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None):
@@ -24,11 +25,15 @@ def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=N
     return canvas
 
 
-def draw_faces(image, shapes, boxes):
-    """The same for all faces of an image: landmarks (L, 2) and box (x0, y0, x1, y1) of each."""
-    canvas, zoom = _enlarged(image)
+def draw_faces(image, shapes, boxes, enlarge=True):
+    """The same for all faces of an image: landmarks (L, 2) and box (x0, y0, x1, y1) of each, no thicker than suits the face.
+
+    enlarge: a small image is enlarged.
+    """
+    canvas, zoom = _enlarged(image) if enlarge else (image.copy(), 1)
     for points, box in zip(shapes, boxes):
-        _mark(canvas, zoom, points, PREDICTED, box)
+        side = zoom * max(np.ptp(points, axis=0))
+        _mark(canvas, zoom, points, PREDICTED, box, most=round(side / FACE_UNITS))
     return canvas
 
 
@@ -38,9 +43,10 @@ def _enlarged(image):
     return (image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)), zoom
 
 
-def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
-    """Draw into an enlarged image; coordinates are those of the image before."""
-    unit = max(1, round(min(canvas.shape[:2]) / 240))
+def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None, most=None):
+    """Draw into an enlarged image; coordinates are those of the image before. most: the widest line, in its pixels."""
+    unit = round(min(canvas.shape[:2]) / 240)
+    unit = max(1, unit if most is None else min(unit, most))
 
     def fixed(values):
         return np.round(((np.asarray(values) + 0.5) * zoom - 0.5) * (1 << FIXED_POINT_BITS)).astype(np.int32)

@@ -23,39 +23,49 @@ def numbers(scores):
     return [None if np.isnan(score) else round(float(score), 4) for score in scores]
 
 
-def _line(image, number, face):
-    return json.dumps({"image": printable(image), "face": number, "box": [round(v, DECIMALS) for v in face.box],
+PICTURE, FRAME = ("image",), ("frame", "seconds")      # what a line is about
+
+
+def _line(about, number, face):
+    return json.dumps({**about, "face": number, "box": [round(v, DECIMALS) for v in face.box],
                        "points": np.round(face.points, DECIMALS).tolist(), "scores": numbers(face.scores)}) + "\n"
 
 
-def _row(image, number, face):
-    return [printable(image), number, *(f"{v:.{DECIMALS}f}" for v in face.box),
+def _row(about, number, face):
+    return [*about.values(), number, *(f"{v:.{DECIMALS}f}" for v in face.box),
             *(f"{v:.{DECIMALS}f}" for v in face.points.ravel()), *("" if v is None else v for v in numbers(face.scores))]
 
 
-def _heading(landmarks):
-    return ["image", "face", "x0", "y0", "x1", "y1", *(f"{axis}_{i}" for i in range(landmarks) for axis in "xy"),
+def _heading(about, landmarks):
+    return [*about, "face", "x0", "y0", "x1", "y1", *(f"{axis}_{i}" for i in range(landmarks) for axis in "xy"),
             *(f"score_{i}" for i in range(landmarks))]
 
 
 @contextmanager
-def table(path):
-    """A function of (picture, [FoundFace, ...]) that writes a line a face into ``path``, .jsonl or .csv, whole or not at all."""
+def table(path, columns=PICTURE):
+    """A function that writes a line a face into ``path``, .jsonl or .csv, whole or not at all.
+
+    It takes a value for each of ``columns`` and [face, ...]. The number of a FoundFace is its own, as of faces that are followed,
+    or its place in the list.
+    """
     suffix = one_of("--save", Path(path).suffix.lower(), SUFFIXES)
     if Path(path).is_dir():
         raise InputError(f"--save {path}", "a folder", f"a file that ends in {' or '.join(SUFFIXES)}")
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
         rows, headed = csv.writer(out), []
 
-        def add(image, faces):
-            for number, face in enumerate(faces):
+        def add(*values):
+            *values, faces = values
+            about = {name: printable(value) if isinstance(value, (str, Path)) else value for name, value in zip(columns, values)}
+            for place, face in enumerate(faces):
+                number = getattr(face, "number", place)
                 if suffix == ".jsonl":
-                    out.write(_line(image, number, face))
+                    out.write(_line(about, number, face))
                     continue
                 if not headed:
                     headed.append(True)
-                    rows.writerow(_heading(len(face.points)))
-                rows.writerow(_row(image, number, face))
+                    rows.writerow(_heading(columns, len(face.points)))
+                rows.writerow(_row(about, number, face))
         yield add
 
 

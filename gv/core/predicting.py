@@ -1,23 +1,23 @@
 """The sub-command ``predict``. It loads MXNet for a trained run, and none for an exported one."""
 
-import os
 from contextlib import nullcontext
-from pathlib import Path
 
 from tqdm import tqdm
 
-from gv.core import boxes, draw, exported, landmark_files
+from gv.core import boxes, draw, exported, given, landmark_files
 from gv.core.config import parse_settings
-from gv.core.errors import InputError, PartlyDone
+from gv.core.errors import InputError
 from gv.core.files import printable
 from gv.core.finding import FEW_STEPS
 from gv.core.pictures import read_picture
+from gv.core.telling import Telling
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+VIDEO_OPTIONS = {"--redetect": "redetect", "--smooth": "smooth", "--frames": "frames"}
 MOST_SAID = 3        # pictures that could not be used, named one by one
 
 
-def _parse_box(text):
+def parse_box(text):
+    """A box of the command line; InputError where it is none."""
     try:
         box = tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -27,50 +27,34 @@ def _parse_box(text):
     return box
 
 
-def _pictures(given):
-    """The pictures of paths, some of which may be folders; InputError for a folder without one."""
-    found = []
-    for path in given:
-        inside = [path]
-        if os.path.isdir(path):
-            inside = sorted(str(one) for one in Path(path).iterdir() if one.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise InputError(path, "a folder without pictures", f"files named {', '.join(SUFFIXES)} in it",
-                             "folders within are not searched: name them")
-        found += inside
-    return found
-
-
-def _output_paths(images, out):
-    """{picture: file in ``out``}, pictures of the same name told apart by a number; InputError where one would be overwritten."""
-    paths, taken = {}, set()
-    if os.path.exists(out) and not os.path.isdir(out):
-        raise InputError(f"--out {out}", "a file", "a folder, or a name not yet taken")
-    for image in images:
-        stem, number = Path(image).stem, 1
-        path = Path(out) / f"{stem}.png"
-        while path in taken:
-            number += 1
-            path = Path(out) / f"{stem}-{number}.png"
-        taken.add(path)
-        paths[image] = path
-    for path in taken:
-        if any(os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image) for image in images):
-            raise InputError(f"--out {out}", f"{path} is one of the pictures given", "another folder", "it would be lost")
-    return paths
-
-
 def _given_boxes(arguments, images):
     """{picture: [box, ...]} of the pictures whose boxes are given."""
     if arguments.box and arguments.boxes:
         raise InputError("--box, --boxes", "both", "one of them")
     if arguments.boxes:
         return boxes.boxes_of(images, boxes.read_boxes(arguments.boxes), f"--boxes {arguments.boxes}")
-    same = [_parse_box(text) for text in arguments.box or ()]
+    same = [parse_box(text) for text in arguments.box or ()]
     return dict.fromkeys(images, same) if same else {}
 
 
-def _finder(arguments, load_methods):
+def refuse(arguments, options, found, expected):
+    """InputError where one of the options, {name on the command line: attribute}, is given."""
+    for name, attribute in options.items():
+        if getattr(arguments, attribute) not in (None, False, []):
+            raise InputError(name, found, expected)
+
+
+def hardly_trained(finder):
+    """The lines to begin with where a run's landmarks say nothing yet."""
+    return [f"the run has trained for {finder.steps} steps: its landmarks say nothing yet"] if finder.steps < FEW_STEPS else []
+
+
+def face_values(face):
+    """A found face as JSON values."""
+    return {"box": list(face.box), "points": face.points.tolist(), "scores": landmark_files.numbers(face.scores)}
+
+
+def open_finder(arguments, load_methods):
     """What finds the landmarks: a trained run's net, or an exported folder's.
 
     load_methods: () -> {name: Method}, which loads MXNet: called for a trained run alone.
@@ -88,37 +72,51 @@ def _finder(arguments, load_methods):
 
 
 def predict(arguments, load_methods):
-    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. One picture is held at a time."""
-    images = list(dict.fromkeys(_pictures(arguments.images)))
-    given = _given_boxes(arguments, images)
-    paths = _output_paths(images, arguments.out) if arguments.out else {}
-    stems = _output_paths(images, arguments.pts) if arguments.pts else {}
-    predictor = _finder(arguments, load_methods)
-    results, lines, failed = [], [], []
-    with landmark_files.table(arguments.save) if arguments.save else nullcontext() as add:
-        for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
-            try:
-                picture = read_picture(path, upright=True)
-                faces = predictor(picture, given.get(path))
-                if paths:
-                    drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
-                    draw.write_picture(paths[path], drawn)
-            except InputError as error:
-                if len(images) == 1:
-                    raise
-                failed.append(error)
-                continue
-            if add:
-                add(path, faces)
-            if stems:
-                landmark_files.write_pts(arguments.pts, stems[path].stem, faces)
-            unlike = predictor.other_boxes(faces) if path in given else ""     # the detector's are mapped to the trained ones
-            results.append({"image": printable(path), "faces": [
-                {"box": list(face.box), "points": face.points.tolist(), "scores": landmark_files.numbers(face.scores)}
-                for face in faces],
-                **({"other_boxes": unlike} if unlike else {})})
-            lines += _lines(path, faces, unlike, paths.get(path))
-    return _told(arguments, predictor, images, results, lines, failed)
+    """``predict``: landmarks of every face, in image pixels; drawn into ``--out``. It prints by itself.
+
+    One picture is held at a time, and of those before nothing. InputError at the end where some could not be used.
+    """
+    if not arguments.images:
+        raise InputError("IMAGE", "none given", "pictures, folders, patterns, or --video")
+    refuse(arguments, VIDEO_OPTIONS, "given for pictures", "--video with it")
+    images = given.pictures(arguments.images, arguments.recursive, arguments.out)
+    chosen = _given_boxes(arguments, images)
+    paths = given.output_paths(images, arguments.out) if arguments.out else {}
+    stems = given.output_paths(images, arguments.pts, "--pts") if arguments.pts else {}
+    finder = open_finder(arguments, load_methods)
+    failed = []
+    with Telling(arguments.json, "images") as telling:
+        telling.heading = hardly_trained(finder)
+        with landmark_files.table(arguments.save) if arguments.save else nullcontext() as add:
+            for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
+                try:
+                    faces = _find(finder, path, chosen.get(path), paths.get(path))
+                except InputError as error:
+                    if len(images) == 1:
+                        raise
+                    failed.append(str(error))       # not the error itself, by whose traceback the picture would stay
+                    continue
+                if add:
+                    add(path, faces)
+                if stems:
+                    landmark_files.write_pts(arguments.pts, stems[path].stem, faces)
+                unlike = finder.other_boxes(faces) if path in chosen else ""     # the detector's are mapped to the trained ones
+                telling.add({"image": printable(path), "faces": [face_values(face) for face in faces],
+                             **({"other_boxes": unlike} if unlike else {})}, _lines(path, faces, unlike, paths.get(path)))
+        telling.end({"run": str(arguments.run)}, {"failed": failed} if failed else {},
+                    [f"written: {printable(path)}" for path in (arguments.save, arguments.pts) if path])
+    if failed:
+        said = "; ".join(failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
+        raise InputError(f"{len(failed)} of {len(images)} pictures", said, "", "the others are done")
+
+
+def _find(finder, path, boxes, drawn):
+    """[FoundFace, ...] of one picture, which is drawn into the file ``drawn``. Its pixels are gone when this returns."""
+    picture = read_picture(path, upright=True)
+    faces = finder(picture, boxes)
+    if drawn:
+        draw.write_picture(drawn, draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces]))
+    return faces
 
 
 def _lines(path, faces, unlike, drawn):
@@ -130,16 +128,3 @@ def _lines(path, faces, unlike, drawn):
     lines += [f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
               for face in faces]
     return lines + ([f"drawn: {printable(drawn)}"] if drawn else [])
-
-
-def _told(arguments, predictor, images, results, lines, failed):
-    """(report, text) of all pictures; an error where some could not be used."""
-    written = [f"written: {printable(path)}" for path in (arguments.save, arguments.pts) if path]
-    report, text = {"run": str(arguments.run), "images": results}, "\n".join([*lines, *written])
-    if predictor.steps < FEW_STEPS:
-        text = f"the run has trained for {predictor.steps} steps: its landmarks say nothing yet\n{text}"
-    if failed:
-        said = "; ".join(str(error) for error in failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
-        raise PartlyDone({**report, "failed": [str(error) for error in failed]}, text, f"{len(failed)} of {len(images)} pictures",
-                         said, "", "the others are done")
-    return report, text
