@@ -3,7 +3,7 @@
 #   PYTHON     which Python makes the environment        (found: python3.11, python3.10, ...)
 #   VENV       folder of the environment                 (.venv; with MXNET=1.5.1 .venv-mxnet-1.5.1)
 #   VENV_151   folder of the environment that compare-mxnet compares with   (.venv-mxnet-1.5.1)
-#   EXTRAS     extras of setup.py to install             (test,onnx)
+#   EXTRAS     extras of setup.py to install             (test,onnx,detect)
 #   GPU        1: MXNet for CUDA 11.7 with its libraries; 0: for the CPU; unchecked: 1 where no driver is, for containers'
 #              images   (unset: as the environment is, else for the CPU); docs/gpus.md
 #   MXNET      1.9.1, or 1.5.1, of the papers' own time  (1.9.1)
@@ -22,7 +22,7 @@ PYTHON ?=
 MXNET ?= 1.9.1
 GPU ?=
 VENV ?= .venv$(if $(filter-out 1.9.1,$(MXNET)),-mxnet-$(MXNET))
-EXTRAS ?= test,onnx
+EXTRAS ?= test,onnx,detect
 JOBS ?= 2
 ARGS ?=
 PRESET ?= ablate

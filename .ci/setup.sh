@@ -2,7 +2,7 @@
 # Makes the environment in $VENV (.venv where unset), with this project installed in it, and does nothing where it is ready.
 #
 #   VENV    folder of the environment                      PYTHON  the Python to make it with (else: found, 3.11 first)
-#   EXTRAS  extras of setup.py to install (test,onnx where unset)
+#   EXTRAS  extras of setup.py to install (test,onnx,detect where unset)
 #   MXNET   1.9.1 (where unset), or 1.5.1, the papers' own time's, in .venv-mxnet-1.5.1 where VENV is unset
 #   GPU     1: MXNet for CUDA 11.7 with its libraries; unchecked: the same without a look at driver and cards, for images of
 #           containers; 0: for the CPU; unset: whichever of these the environment is already, else for the CPU
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 mxnet=${MXNET:-1.9.1}
 case $mxnet in 1.9.1) venv=.venv ;; *) venv=.venv-mxnet-$mxnet ;; esac
 venv=${VENV:-$venv}
-extras=${EXTRAS-test,onnx}
+extras=${EXTRAS-test,onnx,detect}
 begun=$venv/.setup-begun    # this script made the folder
 ready=$venv/.setup-ready    # ... and finished; holds what it was made from
 kept=$venv/.setup-kind      # which MXNet it is made with, and whether the driver was looked at

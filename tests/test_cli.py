@@ -218,7 +218,7 @@ def test_predict_without_a_box_where_there_is_no_face(run, tmp_path, capfd):
     stdout, _ = call(capfd, "predict", "--run", run, tmp_path / "blank.png", "--json")
     assert json.loads(stdout)["images"][0]["faces"] == []
     stdout, _ = call(capfd, "predict", "--run", run, tmp_path / "blank.png")
-    assert "0 faces; no frontal face was found, give --box" in stdout
+    assert "0 faces; no face was found, give --box" in stdout
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(run, data, tmp_path, capfd):

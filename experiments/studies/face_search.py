@@ -40,10 +40,8 @@ def searches(pictures, targets):
     rows = []
     for name in finders:
         mapping = detector.fit_mapping(pairs[name])
-        right = [detector.overlap(detector.map_box(box, mapping), geometry.square_box(target)) for box, target in pairs[name]] \
-            if mapping else [float("nan")]
-        rows.append((name, timing.milliseconds(seconds[name]), len(pairs[name]) / len(targets), sum(others[name]),
-                     float(np.mean(right))))
+        right = detector.mean_overlap(pairs[name], mapping) if mapping else float("nan")
+        rows.append((name, timing.milliseconds(seconds[name]), len(pairs[name]) / len(targets), sum(others[name]), right))
     return rows
 
 

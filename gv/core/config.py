@@ -24,7 +24,7 @@ class Training:
     batchnorm: "train"; "sync" (over all devices, where "train" takes each device's share of a batch by itself); or "frozen"
     (running statistics are used and left as they are).
     curve_split, curve_every: evaluate that split every so many epochs for the curve; it selects nothing.
-    detector_faces: training faces to fit the cascade's boxes on, 0 = none.
+    detector_faces: training faces to fit the boxes of the face detectors on that are installed, 0 = none.
     """
 
     epochs: int = 60

@@ -81,23 +81,34 @@ def map_box(box, mapping):
     """The box to crop for a detected one."""
     if mapping is None:
         raise InputError("face detector", "this run cannot use it: it was trained without a fit to the detector's boxes",
-                         "the face's box", "give --box x0,y0,x1,y1 (in Python boxes=[(x0, y0, x1, y1)]), or train with --set "
-                         f"detector_faces=400 where the detector finds at least {FEWEST_MATCHES} faces")
+                         "the face's box", "give --box x0,y0,x1,y1 (in Python boxes=[(x0, y0, x1, y1)]), or call fit-detector, "
+                         f"or train with --set detector_faces=400 where the detector finds at least {FEWEST_MATCHES} faces")
     dx, dy, scale = mapping
     side = box[2] - box[0]
     cx, cy, half = (box[0] + box[2]) / 2 + dx * side, (box[1] + box[3]) / 2 + dy * side, side * scale / 2
     return (cx - half, cy - half, cx + half, cy + half)
 
 
-def fit_detector(dataset, count):
-    """The mapping for a data set's boxes, from up to ``count`` of its faces, evenly spread; None where too few are found."""
-    detector, pairs = FaceDetector(), []
+def mean_overlap(pairs, mapping):
+    """Mean overlap of the mapped boxes with the trained-on boxes' squares, over [(detected box, trained-on box)]."""
+    return float(np.mean([overlap(map_box(box, mapping), geometry.square_box(target)) for box, target in pairs]))
+
+
+def match_faces(dataset, count, find, name):
+    """([(detected box, trained-on box)], faces tried) by a detector ``find``, of up to ``count`` faces, evenly spread."""
+    pairs = []
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
-    for i in tqdm(rows, desc="matching OpenCV's face detector to the training boxes", unit="face", leave=False):
-        match = best_match(detector(dataset.picture(i)), dataset.box(i))
+    for i in tqdm(rows, desc=f"matching {name} to the training boxes", unit="face", leave=False):
+        match = best_match(find(dataset.picture(i)), dataset.box(i))
         if match is not None:
             pairs.append((match, dataset.box(i)))
+    return pairs, len(rows)
+
+
+def fit_detector(dataset, count):
+    """The cascade's mapping for a data set's boxes, from up to ``count`` of its faces; None where too few are found."""
+    pairs, tried = match_faces(dataset, count, FaceDetector(), "OpenCV's face detector")
     if len(pairs) < FEWEST_MATCHES:
-        print(f"OpenCV's face detector found {len(pairs)} of {len(rows)} training faces; its boxes are fitted from "
+        print(f"OpenCV's face detector found {len(pairs)} of {tried} training faces; its boxes are fitted from "
               f"{FEWEST_MATCHES} on: this run will predict only in boxes that are given", file=sys.stderr, flush=True)
     return fit_mapping(pairs)

@@ -11,7 +11,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock
 
 from gv import __version__
-from gv.core import folding
+from gv.core import detectors, folding
 from gv.core.config import jsonable, parse_settings
 from gv.core.data import FaceDataset, choose_faces
 from gv.core.errors import InputError
@@ -148,7 +148,8 @@ def export(arguments, methods):
             constant.initialize(ctx=device)
     graph = folding.folded_graph(whole)
     names = (POINTS, SCORES)[:len(graph.heads)]
-    description = _describe(run, sidecar, decoding, arguments.input, names, run.landmarks, arguments.format)
+    description = {**_describe(run, sidecar, decoding, arguments.input, names, run.landmarks, arguments.format),
+                   "detectors": detectors.read_fits(arguments.run)}
     crops = _crops(run, index)
     expected = _read_plain(plain, tail, crops)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gv.core import coverage, detector, geometry
+from gv.core import coverage, detector, detectors, geometry
 from gv.core.errors import InputError
 from gv.core.pictures import read_picture
 
@@ -30,12 +30,13 @@ class FoundFace:
 
 class Finder(ABC):
     """Finds the landmarks of any number of faces. steps: of training; spread: how the training faces fill their crops, as
-    ``coverage.spread`` gives it, or None."""
+    ``coverage.spread`` gives it, or None. detector: which one looks for faces; fits: how the boxes of detectors map, as
+    ``detectors.read_fits`` gives it."""
 
     steps, spread = 0, None
 
     def __init__(self):
-        self.find_faces = None
+        self.detector, self.find_faces, self.fits = detectors.CASCADE, None, {}
 
     @property
     @abstractmethod
@@ -46,18 +47,31 @@ class Finder(ABC):
     def read(self, crops):
         """(points (B, L, 2) in crop pixels, scores (B, L), NaN where there are none) of crops (B, S, S, 3) uint8 RGB."""
 
+    @property
+    def maps(self):
+        """{detector: (dx, dy, scale)} of the detectors that were fitted to the boxes of the training."""
+        return detectors.maps_of(self.crop, self.fits)
+
+    def use_detector(self, name):
+        """Look for faces by another detector (``detectors.DETECTORS``, or "auto"); returns this finder. InputError where there is
+        none of that name, it is not installed, or it has no map."""
+        self.detector, self.find_faces = detectors.open_detector(name, self.maps)
+        return self
+
     def faces(self, image):
         """Boxes of the faces in an image (H, W, 3) RGB, as the net wants them, largest first: a list of (x0, y0, x1, y1)."""
         if self.find_faces is None:
-            self.find_faces = detector.FaceDetector()
-        return [detector.map_box(box, self.crop.detector) for box in self.find_faces(image)]
+            self.find_faces = detectors.make(self.detector)
+        mapping = self.maps.get(self.detector)
+        return [detector.map_box(box, mapping) for box in self.find_faces(image)]
 
     def __call__(self, picture, boxes=None):
         """[FoundFace, ...] of a picture.
 
         picture: a path, whose EXIF orientation is followed, or an array (H, W, 3) uint8 RGB. boxes: (N, 4), each (x0, y0, x1, y1)
-        in pixels of the picture, in whose order the faces come; without them OpenCV's cascade looks for frontal faces, and the
-        largest comes first. InputError for what is no picture and for a box that has no area or lies outside.
+        in pixels of the picture, in whose order the faces come; without them the detector looks for faces (OpenCV's cascade, of
+        frontal ones, unless another was chosen), and the largest comes first. InputError for what is no picture and for a box
+        that has no area or lies outside.
         """
         image = read_picture(picture, upright=True) if isinstance(picture, (str, os.PathLike)) else check_image(picture)
         boxes = self.faces(image) if boxes is None else [check_box(box, image) for box in boxes]

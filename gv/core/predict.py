@@ -3,7 +3,7 @@
 import mxnet as mx
 import numpy as np
 
-from gv.core import folding
+from gv.core import detectors, folding
 from gv.core.config import fill
 from gv.core.finding import Finder
 from gv.core.method import as_list
@@ -23,6 +23,7 @@ class Predictor(Finder):
         self.device = device or mx.cpu()
         self.run, self.sidecar, fitted, net = open_run(methods, folder, [self.device])
         self.steps, self.spread = self.sidecar["step"], self.sidecar.get("coverage")
+        self.fits = detectors.read_fits(folder)
         decoding = prediction_decoding(self.run.method, decoding or {})
         quick, plain, self.tail = self.run.method.prediction(net, decoding, fitted, [self.device])
         self.net, _ = folding.fold(quick, plain, self.run.crop.size, [self.device])

@@ -61,14 +61,14 @@ def open_finder(arguments, load_methods):
     """
     settings = parse_settings(arguments.settings)
     if exported.is_exported(arguments.run):
-        return exported.load(arguments.run, arguments.devices, settings)
+        return exported.load(arguments.run, arguments.devices, settings).use_detector(arguments.detector)
     if arguments.backend == "onnx":
         raise InputError("--backend onnx", f"{arguments.run} holds no {exported.MODEL}", "a folder that export wrote",
                          "export the run first, with --format onnx")
     methods = load_methods()
     from gv.core.devices import parse_devices
     from gv.core.predict import Predictor
-    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings)
+    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings).use_detector(arguments.detector)
 
 
 def predict(arguments, load_methods):
@@ -122,7 +122,7 @@ def _find(finder, path, boxes, drawn):
 def _lines(path, faces, unlike, drawn):
     """What is printed of a picture."""
     lines = [f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
-             "; no frontal face was found, give --box x0,y0,x1,y1")]
+             "; no face was found, give --box x0,y0,x1,y1 or try another --detector")]
     if unlike:
         lines.append(f"  {unlike}")
     lines += [f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
