@@ -7,28 +7,29 @@ import numpy as np
 
 from gv.core.errors import InputError
 from gv.core.files import write_bytes
-from gv.core.layouts import get_layout
+from gv.core.layouts import edges_of
 
 PREDICTED, TRUE, BOX = (64, 255, 64), (255, 64, 64), (64, 128, 255)   # RGB: green, red, blue, as in the paper's Fig. 4
 SMALLEST_SIDE = 480    # smaller pictures are enlarged, or lines and points would hide the face
 FIXED_POINT_BITS = 4
 
 
-def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None):
+def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None, layout=None):
     """A copy of an image (H, W, 3) uint8 RGB with landmarks (L, 2) in its pixels, enlarged where it is small.
 
-    true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue.
+    true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue. layout: as an index has it, for the
+    lines; None: the known one of so many landmarks, if there is one.
     """
     canvas, zoom = _enlarged(image)
-    _mark(canvas, zoom, points, colour, box, edges, true)
+    _mark(canvas, zoom, points, colour, box, edges, true, layout)
     return canvas
 
 
-def draw_faces(image, shapes, boxes):
+def draw_faces(image, shapes, boxes, layout=None):
     """The same for all faces of an image: landmarks (L, 2) and box (x0, y0, x1, y1) of each."""
     canvas, zoom = _enlarged(image)
     for points, box in zip(shapes, boxes):
-        _mark(canvas, zoom, points, PREDICTED, box)
+        _mark(canvas, zoom, points, PREDICTED, box, layout=layout)
     return canvas
 
 
@@ -38,7 +39,7 @@ def _enlarged(image):
     return (image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)), zoom
 
 
-def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
+def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None, layout=None):
     """Draw into an enlarged image; coordinates are those of the image before."""
     unit = max(1, round(min(canvas.shape[:2]) / 240))
 
@@ -53,7 +54,7 @@ def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None):
             continue
         places = fixed(shape)
         if edges:
-            lines = [places[list(line)] for line in get_layout(len(shape)).edges]
+            lines = [places[list(line)] for line in edges_of(layout, len(shape))]
             cv2.polylines(canvas, lines, False, tuple(int(c * 0.75) for c in tint), unit, cv2.LINE_AA, FIXED_POINT_BITS)
         radius = int(1.6 * unit * (1 << FIXED_POINT_BITS))
         for x, y in places:

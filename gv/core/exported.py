@@ -14,6 +14,7 @@ from gv.core.config import fill
 from gv.core.errors import InputError
 from gv.core.faces import NOT_JSON
 from gv.core.finding import Finder
+from gv.core.own_layout import layout_of
 from gv.core.pictures import Crop, to_input
 
 MODEL, DESCRIPTION = "model.onnx", "model.json"
@@ -31,7 +32,7 @@ def read_description(folder):
     path = Path(folder, DESCRIPTION)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        found = {**found, "crop": fill(Crop, found["crop"])}
+        found = {**found, "crop": fill(Crop, found["crop"]), "layout": layout_of(found, path)}
         if found["input"]["kind"] not in (CROPS, NORMALISED):
             raise ValueError(f"input {found['input']['kind']}")
         return found
@@ -86,6 +87,7 @@ class Exported(Finder):
         super().__init__()
         self.description = read_description(folder)
         self.steps, self.spread = self.description.get("steps", 0), self.description.get("coverage")
+        self.layout = self.description["layout"]
         self.session = open_session(os.fspath(Path(folder, MODEL)), devices)
 
     @property

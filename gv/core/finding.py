@@ -8,6 +8,7 @@ import numpy as np
 
 from gv.core import coverage, detector, geometry
 from gv.core.errors import InputError
+from gv.core.layouts import Layout
 from gv.core.pictures import read_picture
 
 FEW_STEPS = 100       # of training, below which an error is that of a net that has hardly begun
@@ -30,12 +31,17 @@ class FoundFace:
 
 class Finder(ABC):
     """Finds the landmarks of any number of faces. steps: of training; spread: how the training faces fill their crops, as
-    ``coverage.spread`` gives it, or None."""
+    ``coverage.spread`` gives it, or None. layout: of the landmarks, as an index has it, or None where nothing says."""
 
-    steps, spread = 0, None
+    steps, spread, layout = 0, None, None
 
     def __init__(self):
         self.find_faces = None
+
+    @property
+    def names(self):
+        """What the landmarks are called, in their order; () where they go by number."""
+        return self.layout.names if isinstance(self.layout, Layout) else ()
 
     @property
     @abstractmethod

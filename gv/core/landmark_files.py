@@ -23,8 +23,9 @@ def numbers(scores):
     return [None if np.isnan(score) else round(float(score), 4) for score in scores]
 
 
-def _line(image, number, face):
+def _line(image, number, face, names):
     return json.dumps({"image": printable(image), "face": number, "box": [round(v, DECIMALS) for v in face.box],
+                       **({"landmarks": list(names)} if names else {}),
                        "points": np.round(face.points, DECIMALS).tolist(), "scores": numbers(face.scores)}) + "\n"
 
 
@@ -33,14 +34,17 @@ def _row(image, number, face):
             *(f"{v:.{DECIMALS}f}" for v in face.points.ravel()), *("" if v is None else v for v in numbers(face.scores))]
 
 
-def _heading(landmarks):
-    return ["image", "face", "x0", "y0", "x1", "y1", *(f"{axis}_{i}" for i in range(landmarks) for axis in "xy"),
-            *(f"score_{i}" for i in range(landmarks))]
+def _heading(names):
+    return ["image", "face", "x0", "y0", "x1", "y1", *(f"{axis}_{name}" for name in names for axis in "xy"),
+            *(f"score_{name}" for name in names)]
 
 
 @contextmanager
-def table(path):
-    """A function of (picture, [FoundFace, ...]) that writes a line a face into ``path``, .jsonl or .csv, whole or not at all."""
+def table(path, names=()):
+    """A function of (picture, [FoundFace, ...]) that writes a line a face into ``path``, .jsonl or .csv, whole or not at all.
+
+    names: what the landmarks are called; without them they go by number.
+    """
     suffix = one_of("--save", Path(path).suffix.lower(), SUFFIXES)
     if Path(path).is_dir():
         raise InputError(f"--save {path}", "a folder", f"a file that ends in {' or '.join(SUFFIXES)}")
@@ -50,11 +54,11 @@ def table(path):
         def add(image, faces):
             for number, face in enumerate(faces):
                 if suffix == ".jsonl":
-                    out.write(_line(image, number, face))
+                    out.write(_line(image, number, face, names))
                     continue
                 if not headed:
                     headed.append(True)
-                    rows.writerow(_heading(len(face.points)))
+                    rows.writerow(_heading(names or range(len(face.points))))
                 rows.writerow(_row(image, number, face))
         yield add
 

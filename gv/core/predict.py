@@ -23,6 +23,7 @@ class Predictor(Finder):
         self.device = device or mx.cpu()
         self.run, self.sidecar, fitted, net = open_run(methods, folder, [self.device])
         self.steps, self.spread = self.sidecar["step"], self.sidecar.get("coverage")
+        self.layout = self.run.layout
         decoding = prediction_decoding(self.run.method, decoding or {})
         quick, plain, self.tail = self.run.method.prediction(net, decoding, fitted, [self.device])
         self.net, _ = folding.fold(quick, plain, self.run.crop.size, [self.device])

@@ -95,13 +95,14 @@ def predict(arguments, load_methods):
     stems = _output_paths(images, arguments.pts) if arguments.pts else {}
     predictor = _finder(arguments, load_methods)
     results, lines, failed = [], [], []
-    with landmark_files.table(arguments.save) if arguments.save else nullcontext() as add:
+    with landmark_files.table(arguments.save, predictor.names) if arguments.save else nullcontext() as add:
         for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
             try:
                 picture = read_picture(path, upright=True)
                 faces = predictor(picture, given.get(path))
                 if paths:
-                    drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces])
+                    drawn = draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces],
+                                            predictor.layout)
                     draw.write_picture(paths[path], drawn)
             except InputError as error:
                 if len(images) == 1:
@@ -117,25 +118,28 @@ def predict(arguments, load_methods):
                 {"box": list(face.box), "points": face.points.tolist(), "scores": landmark_files.numbers(face.scores)}
                 for face in faces],
                 **({"other_boxes": unlike} if unlike else {})})
-            lines += _lines(path, faces, unlike, paths.get(path))
+            lines += _lines(path, faces, unlike, paths.get(path), predictor.names)
     return _told(arguments, predictor, images, results, lines, failed)
 
 
-def _lines(path, faces, unlike, drawn):
+def _lines(path, faces, unlike, drawn, names):
     """What is printed of a picture."""
     lines = [f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
              "; no frontal face was found, give --box x0,y0,x1,y1")]
     if unlike:
         lines.append(f"  {unlike}")
-    lines += [f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
-              for face in faces]
+    for face in faces:
+        points = [f"{x:.1f},{y:.1f}" for x, y in face.points]
+        lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
+                     " ".join([f"{name} {point}" for name, point in zip(names, points)] if names else points))
     return lines + ([f"drawn: {printable(drawn)}"] if drawn else [])
 
 
 def _told(arguments, predictor, images, results, lines, failed):
     """(report, text) of all pictures; an error where some could not be used."""
     written = [f"written: {printable(path)}" for path in (arguments.save, arguments.pts) if path]
-    report, text = {"run": str(arguments.run), "images": results}, "\n".join([*lines, *written])
+    named = {"landmarks": list(predictor.names)} if predictor.names else {}
+    report, text = {"run": str(arguments.run), **named, "images": results}, "\n".join([*lines, *written])
     if predictor.steps < FEW_STEPS:
         text = f"the run has trained for {predictor.steps} steps: its landmarks say nothing yet\n{text}"
     if failed:
