@@ -60,7 +60,7 @@ def chart(shape, layout=None):
         centre = (shape[rows].min(0) + shape[rows].max(0)) / 2
         for i in rows:
             away = shape[i] - centre
-            away = away / (np.linalg.norm(away) or 1) * (-1 if name in INWARD else 1)
+            away = np.array([0, -1]) if named else away / (np.linalg.norm(away) or 1) * (-1 if name in INWARD else 1)
             axes.text(*(shape[i] + OFFSET * side * away), f"{i} {layout.names[i]}" if named else str(i),
                       fontsize=6 if layout.size > 50 else 7.5, color=colour, ha="center", va="center", zorder=4)
     axes.set_xlim(low[0] - MARGIN * side, high[0] + MARGIN * side)

@@ -206,7 +206,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         covers = coverage.spread(shapes, run.crop.size)
     net = run.method.net(run.landmarks, fitted)
     began, before = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
-    provenance = index.provenance_line() + (transfer.BEGUN + before if before else "")
+    provenance = transfer.provenance(index.provenance_line(), before)
     step, spent, within = 0, 0.0, {"losses": [], "images": 0}
     if sidecar:
         step, spent, began, provenance = (sidecar[name] for name in ("step", "seconds", "start", "provenance"))

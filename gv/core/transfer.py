@@ -33,11 +33,16 @@ def begin(run, net, folder):
             raise InputError("start", f"{folder}: a run of {_kind(config)}", f"one with the encoder of {_kind(run.config())}",
                              "set the options of its encoder, or choose another run")
         taken = [name for names in parts.values() for name in names]
-        began += (f": its {' and '.join(parts)} ({len(taken)} of {len(parameters)} arrays), the head new for {run.landmarks} "
-                  "landmarks")
+        began += (f" (its {' and '.join(parts)}, {len(taken)} of {len(parameters)} arrays; the rest is new, for {run.landmarks} "
+                  "landmarks)")
     for name in taken:
         parameters[name].set_data(weights[name])
     return began, sidecar["provenance"]
+
+
+def provenance(line, before):
+    """The line of provenance of a training that begins with a run whose own is ``before``, or ""."""
+    return line + BEGUN + before if before not in ("", line) else line
 
 
 def _layout(config, where):
