@@ -15,7 +15,8 @@ from gv.core.errors import InputError
 
 TILTS = np.deg2rad(np.arange(-40, 41, 10))      # of the reflection, where the search begins
 ROUNDS, FITS = 3, 20                            # of choosing frontal faces; of fitting the reflection, at most
-CONFIDENT = 0.5                                 # ASSUMED: the next best pairing has to be twice as far off
+# ASSUMED: the next best pairing has to be twice as far off, and farther by so many standard errors of the mean's landmarks
+CONFIDENT, ERRORS = 0.5, 2
 OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 WORD, LETTER = re.compile(r"left|right", re.IGNORECASE), re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE)
 
@@ -77,8 +78,8 @@ def by_symmetry(shapes):
         raise _refused(f"landmark {circling[0]} falls on one that falls on another", pairs)
     if own.max() > FARTHEST:
         raise _refused(f"mirrored, landmark {own.argmax()} falls {own.max():.3f} of the face from any partner", pairs)
-    least, margin, confidence = _least_sure(flip, distances)
-    if margin < NEARER or confidence < CONFIDENT:
+    least, confidence, needed = _least_sure(flip, distances, _unsure(upright, frontal))
+    if confidence < needed:
         raise _refused(f"landmark {least} could as well have another partner than {flip[least]} (confidence {confidence:.2f})",
                        pairs)
     how = f"by the symmetry of {len(shapes)} faces: mirrored landmarks fall within {own.max():.3f} of the face of their partners"
@@ -88,7 +89,7 @@ def by_symmetry(shapes):
 def _refused(why, pairs=None):
     guess = f'; {{"mirror_pairs": {[list(pair) for pair in pairs]}}} fits best' if pairs is not None else ""
     return InputError("mirror pairs", f"cannot be told from the mean shape: {why}{guess}".replace("'", '"'),
-                      'a --layout file with "mirror_pairs", or names with left and right')
+                      'a --layout file with "mirror_pairs", names with left and right, or more faces')
 
 
 def _both_profiles(shapes):
@@ -131,9 +132,15 @@ def _reflect(shape):
     return best[1:]
 
 
-def _least_sure(flip, distances):
-    """(landmark, how much farther its next best pairing is on the mean of the landmarks that it moves, confidence) of the
-    landmark with the lowest: 1 - distance / distance of the next best."""
+def _unsure(mean, shapes):
+    """The standard error of each landmark of a mean of shapes, (L,), in shares of its extent; 0 of a single shape."""
+    return np.sqrt((abs(turned(shapes, mean) / np.linalg.norm(mean) - mean) ** 2).mean(0) / len(shapes)) / _extent(mean)
+
+
+def _least_sure(flip, distances, unsure):
+    """(landmark, confidence, how much it needs) of the least sure landmark. Confidence: 1 - distance / distance of the next best
+    pairing, on the mean of the landmarks that it moves; that has to be farther by ``NEARER``, and by ``ERRORS`` standard errors.
+    """
     places, found = np.arange(len(flip)), []
     for i in places:
         barred = distances ** 2
@@ -141,6 +148,7 @@ def _least_sure(flip, distances):
         other = linear_sum_assignment(barred)[1]
         moved = other != flip
         here, there = distances[places, flip][moved].mean(), distances[places, other][moved].mean()
-        found.append((1 - here / max(there, 1e-12), there - here, i))
-    confidence, margin, least = min(found)
-    return least, margin, confidence
+        needed = max(CONFIDENT, max(NEARER, ERRORS * unsure[moved].mean()) / max(there, 1e-12))
+        confidence = 1 - here / max(there, 1e-12)
+        found.append((confidence - needed, i, confidence, needed))
+    return min(found)[1:]
