@@ -42,10 +42,10 @@ def _rectangle_diagonal(points, layout, boxes):
 NORMALISERS = {
     "ion": _distance_between("ion"),  # outer eye corners
     "ipn": _distance_between("ipn"),  # pupils, or the means of the eyes' landmarks
-    "pair": _distance_between("pair"),  # the two landmarks, or means of several, that an own scheme names
     "box": _box_side,  # sqrt(w h) of the given face box: AFLW
     "rectangle": _rectangle_side,  # sqrt(w h) of the landmarks' tight rectangle: JD-landmark
     "diagonal": _rectangle_diagonal,  # diagonal of the landmarks' tight rectangle: Menpo
+    "pair": _distance_between("pair"),  # the two landmarks, or means of several, that an own scheme names
 }
 
 
