@@ -40,16 +40,16 @@ def templates(arguments, methods):
     with replacing(out / "templates.npy") as temporary, open(temporary, "wb") as file:
         np.save(file, found)
     points = anchor_points(size, o.area, o.grid, o.grid_points)
-    figures = {"fig3_anchors.png": pictures.anchors_figure(shapes[0], found, points, o.area, size, o.rolls)}
+    figures = {"fig3_anchors.png": pictures.anchors_figure(shapes[0], found, points, o.area, size, o.rolls, index.layout)}
     report = {"templates": list(found.shape), "anchors": len(found) * len(points), "design": o.design, "faces": len(faces),
               "provenance": index.provenance_line(arguments.split), "files": ["templates.npy"]}
-    lines = [f"{len(found)} templates of {index.layout} landmarks ({o.design}) on {len(points)} points: "
+    lines = [f"{len(found)} templates of {index.landmarks} landmarks ({o.design}) on {len(points)} points: "
              f"{report['anchors']} anchors"]
     two_eyes = pictures.can_bucket(index.layout)
     if two_eyes:
         figures["fig4_buckets.png"], report["buckets"] = pictures.buckets_figure(shapes, o.gamma)
         lines.append("faces by Eq. 1: " + ", ".join(f"{name} {count}" for name, count in report["buckets"].items()))
-    figures["fig5_prototypes.png"] = pictures.prototypes_figure(shapes / size, o.gamma, o.clusters, arguments.seed)
+    figures["fig5_prototypes.png"] = pictures.prototypes_figure(shapes / size, o.gamma, o.clusters, arguments.seed, index.layout)
     for name, figure in figures.items():
         write_figure(figure, out / name)
         report["files"].append(name)
@@ -80,7 +80,7 @@ def votes(arguments, methods):
     from gv.core.faces import read_index, read_split
     from gv.core.method import as_list
     from gv.core.pictures import to_input
-    from gv.core.run import open_run
+    from gv.core.run import open_run, refuse_layout
     device = parse_devices(arguments.devices)[0]
     run, _, fitted, net = open_run(methods, arguments.run, [device])
     if run.method.name != "anchorface":
@@ -91,8 +91,7 @@ def votes(arguments, methods):
         raise InputError("--random", arguments.random, "a seed, at least 0")
     index = read_index(arguments.data)
     faces = read_split(index, arguments.split)
-    if index.layout != run.landmarks:
-        raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with")
+    refuse_layout(run, index)
     decoding = fill(run.method.Decoding, parse_settings(arguments.settings))
     decoder, vote = run.method.ready_decoder(decoding, fitted, device), run.method.diagnostics(decoding, fitted)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
@@ -105,7 +104,7 @@ def votes(arguments, methods):
         outputs = as_list(net(mx.nd.array(to_input(crop[None]), ctx=device)))
         confidence, predictions = (values[0] for values in vote.votes(outputs))
         panel = pictures.votes_panel(crop, vote.anchors, confidence, predictions, decoder(*outputs).asnumpy()[0], true,
-                                     len(fitted["templates"]), decoding.c_th, rng)
+                                     len(fitted["templates"]), decoding.c_th, rng, run.layout)
         path = out / f"{arguments.split}_{i:05d}.png"
         draw.write_picture(path, panel)
         count = int((confidence >= decoding.c_th).sum())

@@ -14,6 +14,7 @@ from anchorface.reading import Aggregate, AnchorHead, FusedHead, Sums
 from anchorface.shufflenet import stem_stride
 from anchorface.templates import BUCKETS, make_templates, read_mean_face
 from gv.core.errors import InputError, one_of
+from gv.core.layouts import Layout
 from gv.core.method import Method
 
 DESIGNS = ("kmeans", "hand")
@@ -97,6 +98,12 @@ class AnchorFace(ShuffleNetMethod):
     """Split and aggregate: offsets from anchors, and an average of what confident anchors say."""
 
     name, Options, Decoding, PRESETS = "anchorface", AnchorOptions, AnchorDecoding, ANCHOR_PRESETS
+
+    def check_layout(self, layout):
+        if self.options.design == "hand" and isinstance(layout, Layout):
+            raise InputError("design", f'"hand" with the own scheme "{layout.name}", whose eyes\' corners nothing names',
+                             "design=kmeans", "leave it out: kmeans is the default")
+        return layout
 
     def fit(self, points, seed):
         """{"templates": (K, L, 2)} in shares of the input, from training shapes (N, L, 2) in crop pixels."""

@@ -6,7 +6,7 @@ import numpy as np
 from anchorface.templates import BUCKETS, EYE_CORNERS, buckets, centred, eye_indicator, hand_prototypes, kmeans_prototypes
 from gv.core import draw
 from gv.core.errors import InputError
-from gv.core.layouts import get_layout
+from gv.core.layouts import Layout, edges_of
 
 TEMPLATE, POINT = (255, 176, 64), (255, 255, 255)     # RGB
 PANEL = 480                                           # side of one panel of Fig. 7, pixels
@@ -23,8 +23,8 @@ def _figure(columns, width=3.2, height=3.2, ratios=None):
     return figure, [figure.add_subplot(grid[i]) for i in range(columns)]
 
 
-def _face(axes, shape, colour, title=""):
-    for edge in get_layout(len(shape)).edges:
+def _face(axes, shape, colour, title="", layout=None):
+    for edge in edges_of(layout, len(shape)):
         axes.plot(*shape[list(edge)].T, color=colour, linewidth=0.8)
     axes.scatter(*shape.T, s=5, color=colour, zorder=3)
     axes.set_title(title, fontsize=9)
@@ -39,18 +39,18 @@ def can_bucket(landmarks):
     return landmarks in EYE_CORNERS
 
 
-def anchors_figure(shape, templates, points, area, size, rolls):
-    """Fig. 3: the anchor area and grid over one face (L, 2), and the templates, a prototype a row."""
+def anchors_figure(shape, templates, points, area, size, rolls, layout=None):
+    """Fig. 3: the anchor area and grid over one face (L, 2), and the templates, a prototype a row. layout: as an index has it."""
     rows = len(templates) // rolls
     figure, (left, right) = _figure(2, width=6.5, height=4.5, ratios=(1, 2))
-    _face(left, shape, "0.7", f"area {area:g} x {area:g}, {len(points)} points")
+    _face(left, shape, "0.7", f"area {area:g} x {area:g}, {len(points)} points", layout)
     left.scatter(*points.T, s=8, color="tab:red", zorder=4)
     low = (size - 1 - area) / 2
     left.plot(low + area * np.array([0, 1, 1, 0, 0]), low + area * np.array([0, 0, 1, 1, 0]), color="tab:blue", linewidth=1)
     _square(left, -0.5, size - 0.5)
     width = 2.1 * np.linalg.norm(templates, axis=2).max()
     for i, template in enumerate(templates):
-        _face(right, template + width * np.array([i % rolls, i // rolls]), f"C{i // rolls}")
+        _face(right, template + width * np.array([i % rolls, i // rolls]), f"C{i // rolls}", layout=layout)
     right.set_title(f"{len(templates)} templates on every point", fontsize=9)
     right.set(xlim=(-width / 2, (rolls - 0.5) * width), ylim=((rows - 0.5) * width, -width / 2), aspect="equal",
               xticks=[], yticks=[])
@@ -76,20 +76,21 @@ def buckets_figure(shapes, gamma):
     return figure, counts
 
 
-def prototypes_figure(shapes, gamma, clusters, seed):
+def prototypes_figure(shapes, gamma, clusters, seed, layout=None):
     """Fig. 5: the base anchors by hand design, where the faces allow it, and by KMeans, both from nose right to nose left.
 
-    shapes: (N, L, 2) in shares.
+    shapes: (N, L, 2) in shares. layout: as an index has it.
     """
     rows = {"KMeans": kmeans_prototypes(shapes, clusters, seed)[::-1]}
     try:
-        rows = {"hand": hand_prototypes(shapes, gamma), **rows}
+        if not isinstance(layout, Layout):
+            rows = {"hand": hand_prototypes(shapes, gamma), **rows}
     except InputError:     # no two eyes, or an empty bucket: only KMeans can be shown
         pass
     figure, panels = _figure(sum(len(row) for row in rows.values()), 2.2, 2.4)
     half = max(np.abs(row).max() for row in rows.values()) * 1.2
     for axes, (name, shape) in zip(panels, ((name, shape) for name, row in rows.items() for shape in row)):
-        _face(axes, shape, "tab:green" if name == "hand" else "tab:orange", name)
+        _face(axes, shape, "tab:green" if name == "hand" else "tab:orange", name, layout)
         _square(axes, -half, half)
     return figure
 
@@ -101,12 +102,12 @@ def _label(image, lines):
     return image
 
 
-def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templates, c_th, rng=None):
+def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templates, c_th, rng=None, layout=None):
     """Fig. 7 for one face, side by side: the grid, two anchors that vote, all that vote, and the result. RGB uint8.
 
     crop (S, S, 3); anchors, predictions (A, L, 2) and aggregate, true (L, 2) in crop pixels; confidence (A,). rng: a generator
     that draws the two anchors, a template each of two points of the grid, as the paper's figure has them, whether they vote or
-    not; None takes the most confident one and the most confident one of another point.
+    not; None takes the most confident one and the most confident one of another point. layout: as an index has it.
     """
     zoom = PANEL / crop.shape[0]
     large = cv2.resize(crop, (PANEL, PANEL), interpolation=cv2.INTER_CUBIC)
@@ -129,13 +130,14 @@ def votes_panel(crop, anchors, confidence, predictions, aggregate, true, templat
     else:
         chosen = rng.integers(0, templates, 2) * places + rng.choice(places, 2, replace=places < 2)
     for i in chosen:
-        picture = draw.draw_landmarks(large, scaled(predictions[i]))
-        picture = draw.draw_landmarks(picture, scaled(anchors[i]), colour=TEMPLATE)
+        picture = draw.draw_landmarks(large, scaled(predictions[i]), layout=layout)
+        picture = draw.draw_landmarks(picture, scaled(anchors[i]), colour=TEMPLATE, layout=layout)
         panels.append(_label(picture, [f"template {i // places + 1}, point {i % places + 1}", f"C {confidence[i]:.2f}"]))
     everyone = large.copy()
     for i in voting:
         for x, y in scaled(predictions[i]):
             cv2.circle(everyone, (int(round(x)), int(round(y))), 1, draw.PREDICTED, -1, cv2.LINE_AA)
     panels.append(_label(everyone, ["all that vote"]))
-    panels.append(_label(draw.draw_landmarks(large, scaled(aggregate), true=scaled(true)), ["result, truth in red"]))
+    result = draw.draw_landmarks(large, scaled(aggregate), true=scaled(true), layout=layout)
+    panels.append(_label(result, ["result, truth in red"]))
     return np.hstack(panels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gv.core.errors import InputError
-from gv.core.layouts import get_layout
+from gv.core.layouts import LAYOUTS
 
 # {L: ((left inner, left outer), (right inner, right outer))}, left and right as in the picture: p_l1, p_l2, p_r1, p_r2 of Eq. 1
 EYE_CORNERS = {19: ((8, 6), (9, 11)), 29: ((10, 8), (11, 9)), 68: ((39, 36), (42, 45)), 98: ((64, 60), (68, 72)),
@@ -58,7 +58,10 @@ def hand_prototypes(shapes, gamma=6.0):
 
 
 def kmeans_prototypes(shapes, clusters=3, seed=0):
-    """Cluster centres (clusters, L, 2) of shapes (N, L, 2), in order of how far right the nose is: as Fig. 5 shows them."""
+    """Cluster centres (clusters, L, 2) of shapes (N, L, 2), in order of how far right the nose is: as Fig. 5 shows them.
+
+    Where no known scheme has so many landmarks, the quarter of them in the middle of the mean shape stands for the nose.
+    """
     from sklearn.cluster import KMeans
     shapes = centred(shapes)
     if len(np.unique(shapes.reshape(len(shapes), -1), axis=0)) < clusters:
@@ -66,7 +69,8 @@ def kmeans_prototypes(shapes, clusters=3, seed=0):
                          "use fewer clusters, or more faces")
     found = KMeans(clusters, n_init=KMEANS_STARTS, random_state=seed).fit(shapes.reshape(len(shapes), -1))
     centres = centred(found.cluster_centers_.reshape(clusters, *shapes.shape[1:]))
-    nose = list(get_layout(shapes.shape[1]).groups["nose"])
+    known, middle = LAYOUTS.get(shapes.shape[1]), np.linalg.norm(shapes.mean(axis=0), axis=1)
+    nose = list(known.groups["nose"]) if known else np.argsort(middle, kind="stable")[:-(-len(middle) // 4)]
     return centres[np.argsort(centres[:, nose, 0].mean(axis=1), kind="stable")]
 
 

@@ -89,7 +89,8 @@ class Check:
 
 def read_subjects(index):
     """(the index's faces, each once; the Check of its lines). A line that is no face is an offence, not the end."""
-    check, subjects = Check("lines", f"every line is a face of {index.layout} landmarks, all numbers below {FARTHEST:g}", 0), {}
+    subjects = {}
+    check = Check("lines", f"every line is a face of {index.landmarks} landmarks, all numbers below {FARTHEST:g}", 0)
     if not index.splits:
         check.offences.append((INDEX_FILE, "no splits; expected at least one", []))
     for split, expected in index.splits.items():
@@ -106,8 +107,8 @@ def read_subjects(index):
             where = f"{path.name}:{number}"
             try:
                 face = face_from_line(line, where)
-                if len(face.points) != index.layout:
-                    raise InputError(where, f"{len(face.points)} landmarks", f"{index.layout} ({INDEX_FILE})")
+                if len(face.points) != index.landmarks:
+                    raise InputError(where, f"{len(face.points)} landmarks", f"{index.landmarks} ({INDEX_FILE})")
                 if np.abs([*face.points.ravel(), *(face.box or ())]).max() > FARTHEST:
                     raise InputError(where, f"a coordinate beyond {FARTHEST:g} pixels")
                 subjects.setdefault(face_to_line(face), Subject(face, {})).places.setdefault(split, number)
@@ -263,7 +264,7 @@ def check_duplicates(index, subjects):
 
 def check_flip(index, subjects):
     """The layout's mirror map against the set's own mean shape."""
-    check = Check("flip", "the mean shape is its own mirror image under the layout's flip map", index.layout)
+    check = Check("flip", "the mean shape is its own mirror image under the layout's flip map", index.landmarks)
     offences, notes = flip_offences([subject.face.points for subject in subjects], get_layout(index.layout).flip)
     check.offences += [(f"landmark {i}", why, []) for i, why in offences]
     check.notes += notes

@@ -20,24 +20,24 @@ def flip_offences(shapes, flip):
     """([(landmark, why)], notes) of shapes [(L, 2), ...] and a flip map (L,)."""
     if len(shapes) < FEWEST:
         return [], [f"not tested: {len(shapes)} faces, under the {FEWEST} that a mean shape takes"]
-    shapes, flip = _normal(np.array(shapes)), np.asarray(flip)
+    shapes, flip = normal_shapes(np.array(shapes)), np.asarray(flip)
     if not len(shapes):
         return [], ["not tested: every face's landmarks are one point"]
     if (flip == np.arange(len(flip))).all():
         return _offences(*_facing_means(shapes))
-    mirrored = _turn(-shapes[:, flip].conj(), shapes)
+    mirrored = turned(-shapes[:, flip].conj(), shapes)
     asymmetry = np.median(abs(mirrored - shapes), axis=1)  # a wrong map of a few landmarks leaves the median
     count = max(NEAREST_FEWEST, int(len(shapes) * NEAREST_SHARE))
-    mean = _mean(shapes[np.argsort(asymmetry, kind="stable")[:count]])
-    return _offences(mean, _turn(-mean[flip].conj(), mean))
+    mean = mean_shape(shapes[np.argsort(asymmetry, kind="stable")[:count]])
+    return _offences(mean, turned(-mean[flip].conj(), mean))
 
 
 def _facing_means(shapes):
     """(mean of the faces that look one way, mean of the mirrored others or None): for profiles, whose flip is the identity."""
     mirrored, first = -shapes.conj(), shapes[0]
-    alike = np.linalg.norm(_turn(shapes, first) - first, axis=1) <= np.linalg.norm(_turn(mirrored, first) - first, axis=1)
-    mean = _mean(shapes[alike])
-    return mean, (_turn(_mean(mirrored[~alike]), mean) if (~alike).any() else None)
+    alike = np.linalg.norm(turned(shapes, first) - first, axis=1) <= np.linalg.norm(turned(mirrored, first) - first, axis=1)
+    mean = mean_shape(shapes[alike])
+    return mean, (turned(mean_shape(mirrored[~alike]), mean) if (~alike).any() else None)
 
 
 def _offences(mean, mirrored):
@@ -58,7 +58,7 @@ def _offences(mean, mirrored):
     return found, [f"mirrored landmarks fall within {own.max():.4f} of the face of their places"]
 
 
-def _normal(points):
+def normal_shapes(points):
     """Points (N, L, 2) as centred complex shapes of unit size; those without a size are dropped."""
     shapes = points[..., 0] + 1j * points[..., 1]
     shapes = shapes - shapes.mean(1, keepdims=True)
@@ -66,15 +66,15 @@ def _normal(points):
     return shapes[sizes[:, 0] > 0] / sizes[sizes[:, 0] > 0]
 
 
-def _turn(shapes, target):
+def turned(shapes, target):
     """Shapes (..., L) turned upon the target as nearly as can be."""
     angle = (shapes.conj() * target).sum(-1, keepdims=True)
     return shapes * angle / np.maximum(abs(angle), 1e-12)
 
 
-def _mean(shapes):
+def mean_shape(shapes):
     mean = shapes[0]
     for _ in range(ROUNDS):
-        mean = _turn(shapes, mean).mean(0)
+        mean = turned(shapes, mean).mean(0)
         mean = mean / max(np.linalg.norm(mean), 1e-12)
     return mean

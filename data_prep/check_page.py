@@ -52,7 +52,7 @@ def _index_part(index, subjects, checks):
         notes = "".join(f'<div class="note">{html.escape(note)}</div>' for note in check.notes)
         items.append(f'<li><span class="{state}">{state}</span> <b>{check.name}</b>: {html.escape(check.claim)}: '
                      f'{counts}{notes}</li>\n')
-    parts = [f"<h2>{html.escape(index.source)}: {len(subjects)} faces, {index.layout} landmarks, "
+    parts = [f"<h2>{html.escape(index.source)}: {len(subjects)} faces, {index.landmarks} landmarks, "
              f"{html.escape(index.provenance)}</h2>\n<ul>\n{''.join(items)}</ul>\n"]
     for check in (check for check in checks if not check.passed):
         parts.append(f"<h3>Offenders: {check.name}</h3>\n")
@@ -80,13 +80,13 @@ def _caption(subject, split):
 
 
 def _figure(index, subject, caption):
-    picture = face_picture(index.folder / subject.face.image, subject)
+    picture = face_picture(index.folder / subject.face.image, subject, index.layout)
     shown = "" if picture is None else (
         f'<img alt="" width="{WIDTH}" height="{WIDTH}" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">')
     return f"<figure>{shown}<figcaption>{html.escape(caption)}</figcaption></figure>\n"
 
 
-def face_picture(path, subject):
+def face_picture(path, subject, layout=None):
     """A JPEG (bytes) of what the face's box and landmarks cover, drawn, or of the whole picture; None where it cannot be read."""
     try:
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -102,6 +102,6 @@ def face_picture(path, subject):
     matrix = geometry.crop_matrix(region, DRAWN)
     crop = geometry.warp(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), matrix, DRAWN)
     places = geometry.transform_points(matrix, corners)
-    drawn = draw.draw_landmarks(crop, places[2:], box=None if subject.face.box is None else places[:2].ravel())
+    drawn = draw.draw_landmarks(crop, places[2:], box=None if subject.face.box is None else places[:2].ravel(), layout=layout)
     small = cv2.resize(drawn, (WIDTH, WIDTH), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -23,6 +23,11 @@ def read_pts(path, count):
     count: how many there must be, or a tuple of the numbers that will do. InputError, naming the file and line, where it is
     not such a file or has another number of landmarks.
     """
+    return read_numbers(path, count) - 1.0
+
+
+def read_numbers(path, count=None):
+    """The same as the numbers stand in the file. count None: any."""
     try:
         with open(path, "rb") as file:
             text = file.read().decode("utf-8-sig")
@@ -30,11 +35,11 @@ def read_pts(path, count):
         raise InputError(path, "not a text file", "landmarks, x y a line") from None
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from None
-    return parse_pts(text, count, path) - 1.0
+    return parse_pts(text, count, path)
 
 
 def parse_pts(text, count, where):
-    """The numbers of a ``.pts`` file as they stand in it, (count, 2) float64; ``where`` names it in errors."""
+    """The numbers of a ``.pts`` file as they stand in it, (count, 2) float64, count None: any; ``where`` names it in errors."""
     points, declared, opened, closed = [], None, False, False
     for number, line in enumerate(text.splitlines(), 1):
         line, at = line.strip(), f"{where}:{number}"
@@ -56,7 +61,9 @@ def parse_pts(text, count, where):
     if declared is not None and declared != len(points):
         raise InputError(where, f"{len(points)} landmarks", f"{declared} as its header says")
     counts = count if isinstance(count, tuple) else (count,)
-    if len(points) not in counts:
+    if count is None and not points:
+        raise InputError(where, "no landmarks", "x y a line")
+    if count is not None and len(points) not in counts:
         raise InputError(where, f"{len(points)} landmarks", " or ".join(map(str, counts)))
     return np.array(points, dtype=np.float64)
 

@@ -82,8 +82,11 @@ class FPN(HybridBlock):
 
     maps: (B, channels[i], native ... native/8) -> heatmaps (B, L, side, side). native: side of the finest map, input / 4 in the
     paper; side: the same, or, with ``upsample``, that times a power of two by more nearest upsampling before the 3x3
-    convolution. relu: BatchNorm and ReLU behind the 3x3 convolution, which makes the decoder non-linear.
+    convolution. relu: BatchNorm and ReLU behind the 3x3 convolution, which makes the decoder non-linear. heads: what its
+    parameters of the landmarks are called.
     """
+
+    heads = ("head.",)
 
     def __init__(self, channels, landmarks, native, side, width=256, normalise=True, relu=False, upsample=False, **kwargs):
         super().__init__(**kwargs)
@@ -178,7 +181,7 @@ class FPN(HybridBlock):
 class HRNetHead(HybridBlock):
     """HRNetV2's own head: the four branches upsampled to stride 4, concatenated, 1x1 with BatchNorm and ReLU, 1x1."""
 
-    linear = False
+    linear, heads = False, ("head.",)
 
     def __init__(self, channels, landmarks, native, side, upsample=False, **kwargs):
         super().__init__(**kwargs)

@@ -17,6 +17,7 @@ class Lines(HybridBlock):
     """
 
     linear = False
+    heads = tuple(f"{branch}.{3 * LAYERS}." for branch in ("across", "down"))      # behind three blocks a layer
 
     def __init__(self, channels, landmarks, native, width=256, normalise=True, **kwargs):
         super().__init__(**kwargs)

@@ -77,6 +77,11 @@ class MapMethod(Method):
         """The peak over the label's 1 + theta; of two vectors, the lower one: a landmark is as sure as its worse coordinate."""
         return PeakScores(1 + self.options.theta)
 
+    def reusable(self, net):
+        heads = tuple(f"decoder.{name}" for name in net.decoder.heads)
+        return {**super().reusable(net), "decoder": [name for name in net._collect_params_with_prefix()
+                                                     if name.startswith("decoder.") and not name.startswith(heads)]}
+
     def decoding_net(self):
         """The options of the net that both have, as keywords."""
         o = self.options

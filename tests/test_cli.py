@@ -499,7 +499,7 @@ def test_a_layout_that_does_not_match(tmp_path, data, runs, capfd):
     complains(capfd, "train", "--data", tmp_path / "index", "--preset", "smoke", "--seed", 3, "--out", runs["gv"], "--resume",
               words=["landmarks = 68, now 19"])
     complains(capfd, "train", "--data", tmp_path / "index", "--preset", "smoke", "--out", tmp_path / "run",
-              "--set", f"start={runs['gv']}", words=["shape", "layout"])
+              "--set", f"start={runs['gv']}", "--set", "encoder=resnet18v2_half", words=["start", "resnet18v2_quarter"])
     assert not (tmp_path / "run").exists()
     call(capfd, "train", "--data", tmp_path / "index", "--preset", "smoke", "--out", tmp_path / "run")  # on its own it is fine
     stdout, _ = call(capfd, "eval", "--run", tmp_path / "run", "--data", tmp_path / "index", "--json")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from gv.core import metrics
 from gv.core.errors import InputError
 from gv.core.layouts import LAYOUTS
 
-L68 = LAYOUTS[68]
+L68 = replace(LAYOUTS[68], normalisers={**LAYOUTS[68].normalisers, "pair": ((0,), (15, 16))})     # as an own scheme may have one
 ERRORS = arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 0.5))
 THRESHOLDS = st.floats(0.01, 0.4)
 

@@ -145,7 +145,7 @@ def test_the_error_of_a_prediction_is_the_same(seed, side, scale):
     matrix, _ = pack.placement(box[0], side)
     moved = [geometry.transform_points(matrix, values) for values in (true, predicted)]
     moved_box = geometry.transform_points(matrix, box.reshape(2, 2)).reshape(1, 4)
-    for name in metrics.NORMALISERS:
+    for name in sorted(set(metrics.NORMALISERS) - {"pair"}):      # which 300-W's scheme has not
         before = metrics.nme(predicted, true, metrics.normaliser(name, true, get_layout(68), box))
         after = metrics.nme(moved[1], moved[0], metrics.normaliser(name, moved[0], get_layout(68), moved_box))
         assert after == pytest.approx(before, rel=1e-6)

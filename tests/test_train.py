@@ -363,7 +363,7 @@ def test_start_from_a_zoo_file(tmp_path, index, zoo_file, devices):
     ("imagenet", "resnet18v2_half", "no published weights"),
     ("other encoder", "resnet18v2_half", "weights of this encoder"),
     ("no params", "resnet18v2", "weights of this encoder"),
-    ("other run", "resnet18v2", "options the run was trained with"),
+    ("other run", "resnet18v2", "one with the encoder of method gv with encoder=resnet18v2;"),
 ])
 def test_a_wrong_start_is_one_line_and_leaves_nothing(tmp_path, index, zoo_file, first_run, start, encoder, words):
     (tmp_path / "text.params").write_text("not parameters\n")

@@ -70,6 +70,9 @@ def find(name, preset, data, out):
         line = f"{LIKES[like][0]} {part}".strip() + f", {size} drawn faces in all"
         return DataSet(name, folder, made.layout, made.normaliser, EMBEDDED, identity, line)
     index = read_index(Path(data, name))
+    if not isinstance(index.layout, int):
+        raise InputError(index.folder, f"{index.landmarks} landmarks of a scheme of its own",
+                         f"the set's {LIKES[like][1][part].layout}", "tables run on the papers' sets; gv train takes any index")
     identity = {"source": index.source, "splits": {split: _split_digest(Path(index.folder, f"{split}.jsonl"))
                                                    for split in sorted(index.splits)}}
     return DataSet(name, index.folder, index.layout, index.normaliser, index.provenance, identity, index.provenance_line())

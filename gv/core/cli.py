@@ -55,6 +55,8 @@ def _parser(program, method_names, presets, more):
     train.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
     train.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                        help=f"change one option of the preset; may be repeated; {program} options lists them")
+    train.add_argument("--start-from", metavar="RUN", help="begin with another run's weights, as --set start=RUN does: of one "
+                                                           "with other landmarks its encoder, and a new head")
     train.add_argument("--seed", type=int, help="of weights, order and augmentation (default 0)")
     train.add_argument("--out", required=True, help="folder of the run; must be new, unless --resume")
     train.add_argument("--workers", type=int, help="processes that cut the batches, which changes no number (default: none for "
@@ -141,6 +143,8 @@ def _parser(program, method_names, presets, more):
     options.add_argument("--preset", default="mini", help=f"{', '.join(presets)} (default %(default)s)")
     layouts = command("layouts", "List the landmark schemes: which index is what, and which mirrors which. Indices are from 0, "
                                  "in the order of the annotation files.", f"{program} layouts --draw charts", on_devices=False)
+    layouts.add_argument("--data", metavar="INDEX", help="only the scheme of this index, which may be an own one, drawn on the "
+                                                         "mean of its faces")
     layouts.add_argument("--landmarks", type=int, action="append", help="only the scheme of so many; may be repeated")
     layouts.add_argument("--draw", metavar="DIR", help="write a chart of each")
     command("devices", "Say what there is to train on, try each GPU, and what to do where something is wrong.",

@@ -20,7 +20,7 @@ from gv.core.faces import read_index, read_split
 from gv.core.files import printable, write_json
 from gv.core.finding import FEW_STEPS
 from gv.core.pictures import read_picture
-from gv.core.run import open_run, plan, refuse_other, stored_config
+from gv.core.run import open_run, plan, refuse_layout, refuse_other, stored_config
 
 METRICS_FILE, USUAL_SPLIT = "metrics.json", "common"
 TRAINED_BOXES = "give boxes of the kind it was trained with, or train on these"
@@ -41,6 +41,10 @@ def train(arguments, methods):
     settings = parse_settings(arguments.settings)
     if arguments.seed is not None:
         settings["seed"] = str(arguments.seed)
+    if arguments.start_from:
+        if "start" in settings:
+            raise InputError("--start-from, --set start", "both", "one of them")
+        settings["start"] = arguments.start_from
     run = plan(methods, arguments.method, arguments.preset, settings, index.layout, index.source)
     devices = parse_devices(arguments.devices)
     if (arguments.workers or 0) < 0:
@@ -73,7 +77,7 @@ def train(arguments, methods):
 
 def options(arguments, methods):
     """``options``: every option of a method, by part, at the values of a preset."""
-    run = plan(methods, arguments.method, arguments.preset, {}, landmarks=0)
+    run = plan(methods, arguments.method, arguments.preset, {}, layout=0)
     parts = {"method": run.method.options, "crop": run.crop, "augmentation": run.augment, "training": run.training,
              "decoding (eval --decode, predict --set)": run.method.Decoding()}
     report = {part: dataclasses.asdict(value) for part, value in parts.items()}
@@ -136,9 +140,7 @@ def eval(arguments, methods):
     index = read_index(arguments.data)
     split = arguments.split or default_split(index)
     faces = read_split(index, split)
-    if index.layout != run.landmarks:
-        raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with",
-                         "evaluate on an index of the same layout")
+    refuse_layout(run, index)
     decodings = _decodings(run.method, arguments.decode)
     _check_pictures(index, faces)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop)

@@ -20,7 +20,8 @@ class Training:
     epochs; batch: images a step, over all devices. lr: Adam's; schedule: "step" (times lr_factor at lr_epochs) or
     "cosine" (down to 0), after warmup epochs of a rising rate. wd: weight decay, as MXNet's Adam applies it.
     seed: of weights, order and augmentation. faces: how many training faces to use, 0 = all.
-    start: "scratch", "imagenet" (the zoo's weights, from the network), a .params file of the zoo, or a run's folder.
+    start: "scratch", "imagenet" (the zoo's weights, from the network), a .params file of the zoo, or a run's folder, of which
+    the encoder, and where it fits the decoder, are taken if its landmarks are others.
     batchnorm: "train"; "sync" (over all devices, where "train" takes each device's share of a batch by itself); or "frozen"
     (running statistics are used and left as they are).
     curve_split, curve_every: evaluate that split every so many epochs for the curve; it selects nothing.

@@ -7,7 +7,7 @@ import numpy as np
 
 from gv.core.errors import InputError
 from gv.core.files import write_bytes
-from gv.core.layouts import get_layout
+from gv.core.layouts import edges_of
 
 PREDICTED, TRUE, BOX = (64, 255, 64), (255, 64, 64), (64, 128, 255)   # RGB: green, red, blue, as in the paper's Fig. 4
 SMALLEST_SIDE = 480    # smaller pictures are enlarged, or lines and points would hide the face
@@ -15,17 +15,18 @@ FIXED_POINT_BITS = 4
 FACE_UNITS = 150       # sides of a face, in widths of a line, from which on lines and points leave it to be seen
 
 
-def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None):
+def draw_landmarks(image, points, colour=PREDICTED, box=None, edges=True, true=None, layout=None):
     """A copy of an image (H, W, 3) uint8 RGB with landmarks (L, 2) in its pixels, enlarged where it is small.
 
-    true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue.
+    true: ground truth (L, 2), drawn in red below. box: (x0, y0, x1, y1), drawn in blue. layout: as an index has it, for the
+    lines; None: the known one of so many landmarks, if there is one.
     """
     canvas, zoom = _enlarged(image)
-    _mark(canvas, zoom, points, colour, box, edges, true)
+    _mark(canvas, zoom, points, colour, box, edges, true, layout)
     return canvas
 
 
-def draw_faces(image, shapes, boxes, enlarge=True):
+def draw_faces(image, shapes, boxes, enlarge=True, layout=None):
     """The same for all faces of an image: landmarks (L, 2) and box (x0, y0, x1, y1) of each, no thicker than suits the face.
 
     enlarge: a small image is enlarged.
@@ -33,7 +34,7 @@ def draw_faces(image, shapes, boxes, enlarge=True):
     canvas, zoom = _enlarged(image) if enlarge else (image.copy(), 1)
     for points, box in zip(shapes, boxes):
         side = zoom * max(np.ptp(points, axis=0))
-        _mark(canvas, zoom, points, PREDICTED, box, most=round(side / FACE_UNITS))
+        _mark(canvas, zoom, points, PREDICTED, box, most=round(side / FACE_UNITS), layout=layout)
     return canvas
 
 
@@ -43,7 +44,7 @@ def _enlarged(image):
     return (image.copy() if zoom == 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)), zoom
 
 
-def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None, most=None):
+def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None, layout=None, most=None):
     """Draw into an enlarged image; coordinates are those of the image before. most: the widest line, in its pixels."""
     unit = round(min(canvas.shape[:2]) / 240)
     unit = max(1, unit if most is None else min(unit, most))
@@ -59,7 +60,7 @@ def _mark(canvas, zoom, points, colour, box=None, edges=True, true=None, most=No
             continue
         places = fixed(shape)
         if edges:
-            lines = [places[list(line)] for line in get_layout(len(shape)).edges]
+            lines = [places[list(line)] for line in edges_of(layout, len(shape))]
             cv2.polylines(canvas, lines, False, tuple(int(c * 0.75) for c in tint), unit, cv2.LINE_AA, FIXED_POINT_BITS)
         radius = int(1.6 * unit * (1 << FIXED_POINT_BITS))
         for x, y in places:

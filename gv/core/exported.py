@@ -15,6 +15,7 @@ from gv.core.config import fill
 from gv.core.errors import InputError
 from gv.core.faces import NOT_JSON
 from gv.core.finding import Finder
+from gv.core.own_layout import layout_of
 from gv.core.pictures import Crop, to_input
 
 MODEL, DESCRIPTION = "model.onnx", "model.json"
@@ -32,7 +33,8 @@ def read_description(folder):
     path = Path(folder, DESCRIPTION)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        found = {**found, "crop": fill(Crop, found["crop"]), "detectors": detectors.check_fits(found.get("detectors", {}))}
+        found = {**found, "crop": fill(Crop, found["crop"]), "layout": layout_of(found, path),
+                 "detectors": detectors.check_fits(found.get("detectors", {}))}
         if found["input"]["kind"] not in (CROPS, NORMALISED):
             raise ValueError(f"input {found['input']['kind']}")
         return found
@@ -88,6 +90,7 @@ class Exported(Finder):
         self.description = read_description(folder)
         self.steps, self.spread = self.description.get("steps", 0), self.description.get("coverage")
         self.fits = self.description["detectors"]
+        self.layout = self.description["layout"]
         self.session = open_session(os.fspath(Path(folder, MODEL)), devices)
 
     @property

@@ -18,12 +18,14 @@ from gv.core.errors import InputError
 from gv.core.exported import CROPS, DESCRIPTION, INPUT, MODEL, POINTS, SCORES, open_session, run_session
 from gv.core.faces import read_index, read_split
 from gv.core.files import write_bytes, write_json
-from gv.core.layouts import get_layout
+from gv.core.layouts import Layout, get_layout
 from gv.core.method import as_list
+from gv.core.own_layout import to_values
 from gv.core.pictures import IMAGENET_MEAN, IMAGENET_STD, to_input
 from gv.core.predict import prediction_decoding
 from gv.core.reading import Reading
-from gv.core.run import open_run
+from gv.core.run import open_run, refuse_layout
+from gv.core.transfer import BEGUN
 
 CHECKED, CHECKED_SEED = 16, 0       # crops that the written model is compared on
 NEAR_PX, NEAR_SCORE = 0.01, 1e-3    # within which it is the same
@@ -50,7 +52,12 @@ class FromCrops(HybridBlock):
 
 
 def terms(provenance):
-    """The terms of the data that a run was trained on, from its line of provenance, "<set>: <provenance>..."."""
+    """The terms of the data that a run was trained on, from its line of provenance, "<set>: <provenance>...", and those of the
+    data of the run that it began with."""
+    return "; ".join(dict.fromkeys(map(_terms, provenance.split(BEGUN))))
+
+
+def _terms(provenance):
     source, _, kind = provenance.partition(": ")
     return next((text for name, text in NO_TERMS.items() if kind.startswith(name)), None) or next(
         (text for name, text in TERMS.items() if source.startswith(name)), OTHER_TERMS)
@@ -108,14 +115,15 @@ def _short(values):
     return [round(float(value), 6) for value in values]
 
 
-def _describe(run, sidecar, decoding, kind, names, landmarks, fmt):
+def _describe(run, sidecar, decoding, kind, names, fmt):
     """What stands beside the model, and in an ONNX model's own metadata."""
-    size, layout = run.crop.size, get_layout(landmarks)
+    size, landmarks, layout = run.crop.size, run.landmarks, get_layout(run.layout)
     shape = f"(B, {size}, {size}, 3) uint8, RGB" if kind == CROPS else \
         f"(B, 3, {size}, {size}) float32, RGB, (value / 255 - {_short(IMAGENET_MEAN)}) / {_short(IMAGENET_STD)}"
     outputs = {POINTS: f"(B, {landmarks}, 2) float32: x, y in pixels of the crop, the centre of its top-left pixel being (0, 0)",
                SCORES: f"(B, {landmarks}) float32: how sure the net is, 0 to 1"}
-    return {"format": fmt, "project": __version__, "method": run.method.name, "landmarks": landmarks, "layout": layout.name,
+    return {"format": fmt, "project": __version__, "method": run.method.name, "landmarks": landmarks,
+            "layout": to_values(layout) if isinstance(run.layout, Layout) else layout.name,
             **jsonable({"crop": run.crop, "decoding": decoding, "options": run.method.options}),
             "input": {"name": INPUT, "kind": kind, "shape": shape}, "outputs": {name: outputs[name] for name in names},
             "steps": sidecar["step"], "start": sidecar["start"], "coverage": sidecar.get("coverage"),
@@ -136,8 +144,8 @@ def export(arguments, methods):
     device = mx.cpu()
     run, sidecar, fitted, net = open_run(methods, arguments.run, [device])
     index = read_index(arguments.data) if arguments.data else None
-    if index is not None and index.layout != run.landmarks:
-        raise InputError(arguments.data, f"{index.layout} landmarks a face", f"{run.landmarks}, as the run was trained with")
+    if index is not None:
+        refuse_layout(run, index)
     decoding = prediction_decoding(run.method, parse_settings(arguments.settings))
     quick, plain, tail = run.method.prediction(net, decoding, fitted, [device])
     _, apart = folding.fold(quick, plain, run.crop.size, [device])
@@ -148,7 +156,7 @@ def export(arguments, methods):
             constant.initialize(ctx=device)
     graph = folding.folded_graph(whole)
     names = (POINTS, SCORES)[:len(graph.heads)]
-    description = {**_describe(run, sidecar, decoding, arguments.input, names, run.landmarks, arguments.format),
+    description = {**_describe(run, sidecar, decoding, arguments.input, names, arguments.format),
                    "detectors": detectors.read_fits(arguments.run)}
     crops = _crops(run, index)
     expected = _read_plain(plain, tail, crops)

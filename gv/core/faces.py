@@ -13,8 +13,11 @@ import numpy as np
 
 from gv.core.errors import InputError, one_of
 from gv.core.files import remove_leftovers, write_text
+from gv.core.layouts import Layout, landmarks_of
+from gv.core.own_layout import from_values, to_values
 
 INDEX_FILE = "index.json"
+LAYOUT_KEY = "layout"    # of index.json's "extra": a scheme of the user's own
 INDEX_VERSION = 1
 LARGEST_PIXEL = 1e6      # no picture that can be read is as wide
 NOT_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)  # what a broken text can raise
@@ -55,10 +58,10 @@ class Face:
 class Index:
     """What ``index.json`` says of a data set.
 
-    layout: number of landmarks (68, ...). source: name of the data set. box_source: where the boxes come from
-    ("landmarks", "provided", "detector"). normaliser: name of the set's usual NME normaliser ("ion", ...).
-    provenance: "official", "official, partial", "embedded" (drawn by this project) or "own" (the user's pictures).
-    official, found: {part: count}. splits: {name: count}.
+    layout: number of landmarks of a known scheme (68, ...), or the ``Layout`` of an own one. source: name of the data set.
+    box_source: where the boxes come from ("landmarks", "provided", "detector"). normaliser: name of the set's
+    usual NME normaliser ("ion", ...). provenance: "official", "official, partial", "embedded" (drawn by this project) or "own"
+    (the user's pictures). official, found: {part: count}. splits: {name: count}.
     """
 
     folder: Path
@@ -71,6 +74,11 @@ class Index:
     found: dict
     splits: dict
     extra: dict = field(default_factory=dict)
+
+    @property
+    def landmarks(self):
+        """How many a face has."""
+        return landmarks_of(self.layout)
 
     def provenance_line(self, split="train"):
         """One line for results, e.g. ``300W: official, partial: 2012 of 3148 train faces``."""
@@ -126,20 +134,22 @@ def face_from_line(line, where):
 def write_index(folder, splits, *, layout, source, box_source, normaliser, provenance, official=None, found=None, extra=None):
     """Write an index whole or not at all: each split in one step, ``index.json`` last.
 
-    splits: {name: list of Face}. Every face must have ``layout`` landmarks. Returns the ``Index``.
+    splits: {name: list of Face}. Every face must have ``layout`` landmarks, a known scheme's number or a ``Layout``, which is
+    kept in the index. Returns the ``Index``.
     """
-    folder = Path(folder)
+    folder, landmarks = Path(folder), landmarks_of(layout)
     for name, faces in splits.items():
         for face in faces:
-            if len(face.points) != layout:
-                raise InputError(f"{name}: {face.image}", f"{len(face.points)} landmarks", f"{layout}")
+            if len(face.points) != landmarks:
+                raise InputError(f"{name}: {face.image}", f"{len(face.points)} landmarks", f"{landmarks}")
     remove_leftovers(folder)
     for name, faces in splits.items():
         write_text(folder / f"{name}.jsonl", "".join(face_to_line(face) + "\n" for face in faces))
     header = {
-        "version": INDEX_VERSION, "layout": layout, "source": source, "box_source": box_source, "normaliser": normaliser,
+        "version": INDEX_VERSION, "layout": landmarks, "source": source, "box_source": box_source, "normaliser": normaliser,
         "provenance": provenance, "official": official or {}, "found": found or {},
-        "splits": {name: len(faces) for name, faces in splits.items()}, "extra": extra or {},
+        "splits": {name: len(faces) for name, faces in splits.items()},
+        "extra": {**(extra or {}), **({LAYOUT_KEY: to_values(layout)} if isinstance(layout, Layout) else {})},
     }
     write_text(folder / INDEX_FILE, json.dumps(header, indent=2) + "\n")
     return read_index(folder)
@@ -161,7 +171,11 @@ def read_index(folder):
         values = {key: header[key] for key in HEADER_KEYS}
         values["official"], values["found"] = dict(values["official"]), dict(values["found"])
         splits = {str(name): int(count) for name, count in header["splits"].items()}
-        return Index(folder=folder, splits=splits, extra=header.get("extra") or {}, **{**values, "layout": int(values["layout"])})
+        extra = dict(header.get("extra") or {})
+        layout = from_values(extra[LAYOUT_KEY], path) if LAYOUT_KEY in extra else int(values["layout"])
+        if landmarks_of(layout) != values["layout"]:
+            raise ValueError(f"{values['layout']} landmarks with a scheme of {landmarks_of(layout)}")
+        return Index(folder=folder, splits=splits, extra=extra, **{**values, "layout": layout})
     except NOT_JSON as error:
         raise InputError(path, f"not an index ({type(error).__name__}: {error})",
                          f"keys {', '.join(HEADER_KEYS)}, splits, version", "prepare the index again") from None
@@ -179,8 +193,8 @@ def read_split(index, split):
             if not line.strip():
                 continue
             face = face_from_line(line, f"{path}:{number}")
-            if len(face.points) != index.layout:
-                raise InputError(f"{path}:{number}", f"{len(face.points)} landmarks", f"{index.layout} (index.json)",
+            if len(face.points) != index.landmarks:
+                raise InputError(f"{path}:{number}", f"{len(face.points)} landmarks", f"{index.landmarks} (index.json)",
                                  "prepare the index again")
             faces.append(face)
     if not faces:

@@ -14,7 +14,7 @@ from gv.core.exits import Interrupted, Stop
 from gv.core.files import printable
 from gv.core.following import REDETECT, Follower
 from gv.core.geometry import tight_box
-from gv.core.predicting import face_values, hardly_trained, open_finder, parse_box, refuse
+from gv.core.predicting import face_values, hardly_trained, named, open_finder, parse_box, refuse
 from gv.core.smoothing import OneEuro
 from gv.core.telling import Telling
 
@@ -38,10 +38,11 @@ def predict(arguments, load_methods):
         telling.heading = hardly_trained(finder)
         with ExitStack() as files:
             write = files.enter_context(video.writing(arguments.out, reader.fps, reader.size)) if arguments.out else None
-            add = files.enter_context(landmark_files.table(arguments.save, landmark_files.FRAME)) if arguments.save else None
+            add = files.enter_context(landmark_files.table(arguments.save, landmark_files.FRAME, finder.names)) \
+                if arguments.save else None
             seen = _go_through(reader, follower, write, add, telling, watch, arguments.frames, stop)
         report = {"run": str(arguments.run), "video": printable(arguments.video), "size": list(reader.size), "fps": reader.fps,
-                  **seen}
+                  **named(finder), **seen}
         telling.end(report, {}, _lines(report, arguments))
     kept = " and ".join(printable(path) for path in (arguments.out, arguments.save) if path)
     if stop.number is not None:
@@ -81,7 +82,8 @@ def _go_through(reader, follower, write, add, telling, watch, most, stop):
         if write and times:
             with watch("draw"):
                 shapes = [face.points for face in faces]      # in their rectangles: the box looked in is one frame behind
-                drawn = draw.draw_faces(frame.image, shapes, [tight_box(points) for points in shapes], enlarge=False)
+                drawn = draw.draw_faces(frame.image, shapes, [tight_box(points) for points in shapes], enlarge=False,
+                                        layout=follower.finder.layout)
             with watch("write"):
                 for _ in range(times):
                     write(drawn)

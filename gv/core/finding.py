@@ -8,6 +8,7 @@ import numpy as np
 
 from gv.core import coverage, detector, detectors, geometry
 from gv.core.errors import InputError
+from gv.core.layouts import Layout
 from gv.core.pictures import read_picture
 
 FEW_STEPS = 100       # of training, below which an error is that of a net that has hardly begun
@@ -30,13 +31,18 @@ class FoundFace:
 
 class Finder(ABC):
     """Finds the landmarks of any number of faces. steps: of training; spread: how the training faces fill their crops, as
-    ``coverage.spread`` gives it, or None. detector: which one looks for faces; fits: how the boxes of detectors map, as
-    ``detectors.read_fits`` gives it."""
+    ``coverage.spread`` gives it, or None. layout: of the landmarks, as an index has it, or None where nothing says. detector:
+    which one looks for faces; fits: how the boxes of detectors map, as ``detectors.read_fits`` gives it."""
 
-    steps, spread = 0, None
+    steps, spread, layout = 0, None, None
 
     def __init__(self):
         self.detector, self.find_faces, self.fits = detectors.CASCADE, None, {}
+
+    @property
+    def names(self):
+        """What the landmarks are called, in their order; () where they go by number."""
+        return self.layout.names if isinstance(self.layout, Layout) else ()
 
     @property
     @abstractmethod

@@ -26,8 +26,9 @@ def numbers(scores):
 PICTURE, FRAME = ("image",), ("frame", "seconds")      # what a line is about
 
 
-def _line(about, number, face):
+def _line(about, number, face, names):
     return json.dumps({**about, "face": number, "box": [round(v, DECIMALS) for v in face.box],
+                       **({"landmarks": list(names)} if names else {}),
                        "points": np.round(face.points, DECIMALS).tolist(), "scores": numbers(face.scores)}) + "\n"
 
 
@@ -36,17 +37,17 @@ def _row(about, number, face):
             *(f"{v:.{DECIMALS}f}" for v in face.points.ravel()), *("" if v is None else v for v in numbers(face.scores))]
 
 
-def _heading(about, landmarks):
-    return [*about, "face", "x0", "y0", "x1", "y1", *(f"{axis}_{i}" for i in range(landmarks) for axis in "xy"),
-            *(f"score_{i}" for i in range(landmarks))]
+def _heading(about, names):
+    return [*about, "face", "x0", "y0", "x1", "y1", *(f"{axis}_{name}" for name in names for axis in "xy"),
+            *(f"score_{name}" for name in names)]
 
 
 @contextmanager
-def table(path, columns=PICTURE):
+def table(path, columns=PICTURE, names=()):
     """A function that writes a line a face into ``path``, .jsonl or .csv, whole or not at all.
 
     It takes a value for each of ``columns`` and [face, ...]. The number of a FoundFace is its own, as of faces that are followed,
-    or its place in the list.
+    or its place in the list. names: what the landmarks are called; without them they go by number.
     """
     suffix = one_of("--save", Path(path).suffix.lower(), SUFFIXES)
     if Path(path).is_dir():
@@ -60,11 +61,11 @@ def table(path, columns=PICTURE):
             for place, face in enumerate(faces):
                 number = getattr(face, "number", place)
                 if suffix == ".jsonl":
-                    out.write(_line(about, number, face))
+                    out.write(_line(about, number, face, names))
                     continue
                 if not headed:
                     headed.append(True)
-                    rows.writerow(_heading(columns, len(face.points)))
+                    rows.writerow(_heading(columns, names or range(len(face.points))))
                 rows.writerow(_row(about, number, face))
         yield add
 

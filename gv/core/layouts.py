@@ -20,22 +20,26 @@ from gv.core.errors import InputError
 class Layout:
     """One landmark scheme of ``size`` points.
 
-    name: the data set it is best known from.
+    name: the data set it is best known from, or what the user calls an own one (``own_layout``).
     flip: (size,) index map. Landmark i of the mirrored face is landmark flip[i] of the face:
         ``mirrored = points[flip]`` with x' = W - 1 - x. Its own inverse.
     groups: {name: indices}. Among contour, chin, left_brow, right_brow, nose, left_eye, right_eye, outer_lip, inner_lip,
         pupils each landmark is in exactly one; ``mouth`` is all of the mouth. A profile has one brow and one eye.
     edges: lines to draw, each a tuple of indices; a closed line ends on the index it began with.
-    normalisers: {"ion" or "ipn": (left indices, right indices)}: the distance between the two means is the NME's unit.
-        Only where the data set's protocol (or, at 106, LaPa's) has one.
+    normalisers: {"ion", "ipn" or "pair": (left indices, right indices)}: the distance between the two means is the NME's unit.
+        Only where the data set's protocol (or, at 106, LaPa's) has one; an own scheme's is "pair".
+    names: (size,) what each landmark is called, or nothing where they go by number.
+
+    Two are equal whose landmarks are: what is drawn and measured by may differ.
     """
 
     size: int
-    name: str
+    name: str = field(compare=False)
     flip: tuple
-    groups: dict = field(hash=False)
-    edges: tuple
-    normalisers: dict = field(default_factory=dict, hash=False)
+    groups: dict = field(compare=False)
+    edges: tuple = field(compare=False)
+    normalisers: dict = field(default_factory=dict, compare=False)
+    names: tuple = ()
 
 
 def _span(first, last):
@@ -131,8 +135,25 @@ _JD = Layout(
 LAYOUTS = {layout.size: layout for layout in (_AFLW, _COFW, _MENPO_PROFILE, _300W, _WFLW, _JD)}
 
 
-def get_layout(size):
-    """The ``Layout`` of ``size`` landmarks; InputError that lists the valid sizes where there is none."""
-    if size not in LAYOUTS:
-        raise InputError("layout", f"no scheme of {size!r} landmarks", f"one of {', '.join(map(str, sorted(LAYOUTS)))}")
-    return LAYOUTS[size]
+def get_layout(layout):
+    """The ``Layout`` of a known scheme's number of landmarks, or an own one as it is: what indexes and runs hold is either.
+
+    InputError that lists the valid numbers where there is none.
+    """
+    if isinstance(layout, Layout):
+        return layout
+    if layout not in LAYOUTS:
+        raise InputError("layout", f"no scheme of {layout!r} landmarks", f"one of {', '.join(map(str, sorted(LAYOUTS)))}",
+                         "python -m data_prep.own makes an index with a scheme of its own")
+    return LAYOUTS[layout]
+
+
+def landmarks_of(layout):
+    """How many landmarks: of a known scheme the number itself."""
+    return layout.size if isinstance(layout, Layout) else layout
+
+
+def edges_of(layout, count):
+    """The lines to draw between ``count`` landmarks, () where a scheme has none; layout None: the known one of so many."""
+    layout = LAYOUTS.get(count) if layout is None else get_layout(layout)
+    return layout.edges if layout else ()

@@ -24,6 +24,10 @@ class Method(ABC):
         """options: an instance of ``Options``; size: side of the input in pixels."""
         self.options, self.size = options, size
 
+    def check_layout(self, layout):
+        """The layout, as an index has it; InputError where the options do not fit its landmarks."""
+        return layout
+
     def fit(self, points, seed):
         """What is learnt from the training shapes before training: {name: array}. points: (N, L, 2) in crop pixels."""
         return {}
@@ -63,6 +67,11 @@ class Method(ABC):
     def load_start(self, net, path, devices):
         """Put published weights into the encoder (path None: the zoo's download)."""
         net.encoder.load_zoo(path, devices)
+
+    def reusable(self, net):
+        """{part of a net: names of its parameters, as checkpoints have them} that mean the same whatever the landmarks are:
+        another run's encoder first, then what else a training can begin with."""
+        return {"encoder": [name for name in net._collect_params_with_prefix() if name.startswith("encoder.")]}
 
     def scorer(self, fitted):
         """The HybridBlock from (*outputs) to how sure the net is of each landmark, (B, L) in 0 to 1; None: they do not say."""

@@ -14,7 +14,7 @@ from gv.core.errors import InputError, one_of
 def _distance_between(pair_name):
     def distance(points, layout, boxes):
         if pair_name not in layout.normalisers:
-            valid = sorted((set(NORMALISERS) - {"ion", "ipn"}) | set(layout.normalisers))
+            valid = sorted((set(NORMALISERS) - {"ion", "ipn", "pair"}) | set(layout.normalisers))
             raise InputError("normaliser", f'"{pair_name}", which {layout.name} ({layout.size} landmarks) does not define',
                              f"one of {', '.join(valid)}")
         left, right = layout.normalisers[pair_name]
@@ -45,6 +45,7 @@ NORMALISERS = {
     "box": _box_side,  # sqrt(w h) of the given face box: AFLW
     "rectangle": _rectangle_side,  # sqrt(w h) of the landmarks' tight rectangle: JD-landmark
     "diagonal": _rectangle_diagonal,  # diagonal of the landmarks' tight rectangle: Menpo
+    "pair": _distance_between("pair"),  # the two landmarks, or means of several, that an own scheme names
 }
 
 

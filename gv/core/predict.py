@@ -24,6 +24,7 @@ class Predictor(Finder):
         self.run, self.sidecar, fitted, net = open_run(methods, folder, [self.device])
         self.steps, self.spread = self.sidecar["step"], self.sidecar.get("coverage")
         self.fits = detectors.read_fits(folder)
+        self.layout = self.run.layout
         decoding = prediction_decoding(self.run.method, decoding or {})
         quick, plain, self.tail = self.run.method.prediction(net, decoding, fitted, [self.device])
         self.net, _ = folding.fold(quick, plain, self.run.crop.size, [self.device])

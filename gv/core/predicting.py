@@ -49,6 +49,11 @@ def hardly_trained(finder):
     return [f"the run has trained for {finder.steps} steps: its landmarks say nothing yet"] if finder.steps < FEW_STEPS else []
 
 
+def named(finder):
+    """{"landmarks": names} for a report, where they have some."""
+    return {"landmarks": list(finder.names)} if finder.names else {}
+
+
 def face_values(face):
     """A found face as JSON values."""
     return {"box": list(face.box), "points": face.points.tolist(), "scores": landmark_files.numbers(face.scores)}
@@ -87,7 +92,7 @@ def predict(arguments, load_methods):
     failed = []
     with Telling(arguments.json, "images") as telling:
         telling.heading = hardly_trained(finder)
-        with landmark_files.table(arguments.save) if arguments.save else nullcontext() as add:
+        with landmark_files.table(arguments.save, names=finder.names) if arguments.save else nullcontext() as add:
             for path in tqdm(images, unit="picture", leave=False, disable=None if len(images) > 1 else True):
                 try:
                     faces = _find(finder, path, chosen.get(path), paths.get(path))
@@ -102,8 +107,9 @@ def predict(arguments, load_methods):
                     landmark_files.write_pts(arguments.pts, stems[path].stem, faces)
                 unlike = finder.other_boxes(faces) if path in chosen else ""     # the detector's are mapped to the trained ones
                 telling.add({"image": printable(path), "faces": [face_values(face) for face in faces],
-                             **({"other_boxes": unlike} if unlike else {})}, _lines(path, faces, unlike, paths.get(path)))
-        telling.end({"run": str(arguments.run)}, {"failed": failed} if failed else {},
+                             **({"other_boxes": unlike} if unlike else {})},
+                            _lines(path, faces, unlike, paths.get(path), finder.names))
+        telling.end({"run": str(arguments.run), **named(finder)}, {"failed": failed} if failed else {},
                     [f"written: {printable(path)}" for path in (arguments.save, arguments.pts) if path])
     if failed:
         said = "; ".join(failed[:MOST_SAID]) + ("; ..." if len(failed) > MOST_SAID else "")
@@ -115,16 +121,19 @@ def _find(finder, path, boxes, drawn):
     picture = read_picture(path, upright=True)
     faces = finder(picture, boxes)
     if drawn:
-        draw.write_picture(drawn, draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces]))
+        draw.write_picture(drawn, draw.draw_faces(picture, [face.points for face in faces], [face.box for face in faces],
+                                                 layout=finder.layout))
     return faces
 
 
-def _lines(path, faces, unlike, drawn):
+def _lines(path, faces, unlike, drawn, names):
     """What is printed of a picture."""
     lines = [f"{printable(path)}: {len(faces)} face{'' if len(faces) == 1 else 's'}" + ("" if faces else
              "; no face was found, give --box x0,y0,x1,y1 or try another --detector")]
     if unlike:
         lines.append(f"  {unlike}")
-    lines += [f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " + " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
-              for face in faces]
+    for face in faces:
+        points = [f"{x:.1f},{y:.1f}" for x, y in face.points]
+        lines.append(f"  box {','.join(f'{v:.1f}' for v in face.box)}  landmarks " +
+                     " ".join([f"{name} {point}" for name, point in zip(names, points)] if names else points))
     return lines + ([f"drawn: {printable(drawn)}"] if drawn else [])

@@ -11,6 +11,8 @@ from gv.core import checkpoint
 from gv.core.config import Training, fill, fill_parts, jsonable
 from gv.core.errors import InputError, one_of
 from gv.core.faces import NOT_JSON
+from gv.core.layouts import Layout, landmarks_of
+from gv.core.own_layout import layout_of, to_values
 from gv.core.pictures import Crop
 from gv.core.transforms import Augment
 
@@ -20,19 +22,26 @@ CONFIG_FILE, SCRATCH = "config.json", "scratch"
 
 @dataclass(frozen=True)
 class Run:
-    """method: a Method; landmarks: points a face; the rest: the options of each part. start: what the weights began as."""
+    """method: a Method; layout: as an index has it, a known scheme's number of landmarks or an own ``Layout``; the rest: the
+    options of each part."""
 
     method: object
-    landmarks: int
+    layout: object
     crop: Crop
     augment: Augment
     training: Training
     preset: str = ""
 
+    @property
+    def landmarks(self):
+        """Points a face."""
+        return landmarks_of(self.layout)
+
     def config(self):
-        """Every option, resolved, as plain JSON values."""
+        """Every option, resolved, as plain JSON values; with a scheme of the user's own, that too."""
         parts = jsonable({"options": self.method.options, "crop": self.crop, "augment": self.augment, "training": self.training})
-        return {"method": self.method.name, "preset": self.preset, "landmarks": self.landmarks, **parts}
+        own = {"layout": to_values(self.layout)} if isinstance(self.layout, Layout) else {}
+        return {"method": self.method.name, "preset": self.preset, "landmarks": self.landmarks, **own, **parts}
 
     def with_detector(self, mapping):
         """The same run with the cascade's map in its crop policy."""
@@ -44,15 +53,25 @@ def get_method(methods, name):
     return methods[one_of("--method", name, methods)]
 
 
-def plan(methods, name, preset, settings, landmarks, source=""):
-    """A Run from a preset and {option: value} settings on top of it. source: the index's, for the method's own crop policy."""
+def plan(methods, name, preset, settings, layout, source=""):
+    """A Run from a preset and {option: value} settings on top of it. layout, source: the index's, the latter for the method's own
+    crop policy."""
     method = get_method(methods, name)
     one_of("--preset", preset, method.PRESETS)
     kinds = {"options": method.Options, "crop": Crop, "augment": Augment, "training": Training}
     begun = method.PRETRAINED.get(preset, {}) if settings.get("start", SCRATCH) != SCRATCH else {}
     parts = fill_parts(kinds, {**method.crop_defaults(source), **method.PRESETS[preset], **begun, **settings})
     crop = parts["crop"]
-    return Run(method(parts["options"], crop.size), landmarks, crop, parts["augment"], parts["training"], preset)
+    chosen = method(parts["options"], crop.size)
+    return Run(chosen, chosen.check_layout(layout), crop, parts["augment"], parts["training"], preset)
+
+
+def refuse_layout(run, index):
+    """InputError where an index has other landmarks than a run was trained with."""
+    if index.layout != run.layout:
+        other = " of another scheme" if index.landmarks == run.landmarks else ""
+        raise InputError(index.folder, f"{index.landmarks} landmarks a face{other}",
+                         f"{run.landmarks}, as the run was trained with", "take an index of the same layout")
 
 
 def from_config(methods, config, where):
@@ -63,7 +82,7 @@ def from_config(methods, config, where):
             raise InputError(where, f'a run of method "{config["method"]}"', f"one of {', '.join(methods)}",
                              "use the command, or the package, that trained it: gv or anchorface")
         crop = fill(Crop, config["crop"])
-        return Run(method(fill(method.Options, config["options"]), crop.size), int(config["landmarks"]), crop,
+        return Run(method(fill(method.Options, config["options"]), crop.size), layout_of(config, where), crop,
                    fill(Augment, config["augment"]), fill(Training, config["training"]), config.get("preset", ""))
     except NOT_JSON as error:
         raise InputError(where, f"not a run's config ({type(error).__name__}: {error})", "the config.json that train wrote",
@@ -79,7 +98,10 @@ def refuse_other(stored, run, where):
         stored, wanted = json.loads(json.dumps([stored, run.config()]))
         mapping = stored["crop"].pop("detector", None)
         wanted["crop"].pop("detector")
-        for part in (part for part in wanted if part != "preset"):
+        if stored["landmarks"] == wanted["landmarks"] and layout_of(stored, where) != run.layout:
+            raise InputError(where, f"the run was made with {stored['landmarks']} landmarks of another scheme",
+                             "the same landmarks", "give the same --data, or choose another --out")
+        for part in (part for part in wanted if part not in ("preset", "layout")):
             old, new = stored[part], wanted[part]
             if old != new:
                 old, new = (old, new) if isinstance(new, dict) else ({part: old}, {part: new})

@@ -15,7 +15,7 @@ from gluoncv.utils import LRScheduler, LRSequential, freeze_bn
 from mxnet import autograd, gluon
 from tqdm import tqdm
 
-from gv.core import checkpoint, coverage
+from gv.core import checkpoint, coverage, transfer
 from gv.core.data import FaceDataset, split_batch
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
@@ -93,16 +93,16 @@ class Optimiser:
 
 
 def _start_weights(run, net, devices, start):
-    """Initial weights: drawn from the seed, then whatever ``start`` names. Returns how they began, for the record."""
+    """Initial weights: drawn from the seed, then whatever ``start`` names. Returns how they began, for the record, and what the
+    run that they are of was trained on, or ""."""
     mx.random.seed(run.training.seed + INIT_SEED_OFFSET)
     net.initialize(mx.init.Xavier(), ctx=devices)
     # one pass settles the shapes that were left open, before anything is copied in
     net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size), ctx=devices[0]))
     if start == "scratch":
-        return "from scratch"
-    if (Path(start) / checkpoint.FOLDER).is_dir():
-        checkpoint.scatter(net, checkpoint.load(start), start)
-        return f"from the run {Path(start).name}"
+        return "from scratch", ""
+    if transfer.is_run(start):
+        return transfer.begin(run, net, start)
     if start != "imagenet" and not os.path.isfile(start):
         raise InputError("start", f'"{start}"', "scratch, imagenet, a run's folder, or a .params file of the model zoo")
     try:
@@ -115,7 +115,7 @@ def _start_weights(run, net, devices, start):
         reason = error.found if isinstance(error, InputError) else str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError("start", f"{start}: {reason}", "weights of this encoder from Gluon's or GluonCV's model zoo",
                          "download the file elsewhere and give its path, or use start=scratch") from None
-    return f"ImageNet weights ({'model zoo' if start == 'imagenet' else Path(start).name})"
+    return f"ImageNet weights ({'model zoo' if start == 'imagenet' else Path(start).name})", ""
 
 
 def read_log(folder, step=None):
@@ -204,11 +204,12 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         shapes = np.stack([still.points_px(i) for i in range(len(still))])
         fitted = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
         covers = coverage.spread(shapes, run.crop.size)
-    net = run.method.net(index.layout, fitted)
-    began = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
+    net = run.method.net(run.landmarks, fitted)
+    began, before = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
+    provenance = transfer.provenance(index.provenance_line(), before)
     step, spent, within = 0, 0.0, {"losses": [], "images": 0}
     if sidecar:
-        step, spent, began = sidecar["step"], sidecar["seconds"], sidecar["start"]
+        step, spent, began, provenance = (sidecar[name] for name in ("step", "seconds", "start", "provenance"))
         within = sidecar.get("within_epoch") or within
         parts = dict.fromkeys(["weights", *(["optimiser"] if step else []), *sidecar["files"]])
         saved = dict(zip(parts, checkpoint.read(folder, *parts)[1:]))
@@ -236,7 +237,7 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
 
     def save():
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
-                 "provenance": index.provenance_line(), "box_source": index.box_source, "normaliser": index.normaliser,
+                 "provenance": provenance, "box_source": index.box_source, "normaliser": index.normaliser,
                  "coverage": covers,
                  "fitted": {name: value.tolist() for name, value in fitted.items()},
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
