@@ -120,7 +120,7 @@ def test_what_predict_writes_comes_in_again(tmp_path):
     put_picture(tmp_path / "in/a.png", 0)
     two = [FoundFace(FACE + move, (1.0, 2.0, 50.0, 51.0), np.full(5, 0.5)) for move in (0, 7.25)]
     landmark_files.write_pts(tmp_path / "in", "a", two)
-    with landmark_files.table(tmp_path / "named.csv", NAMES) as add:
+    with landmark_files.table(tmp_path / "named.csv", names=NAMES) as add:
         add("a.png", two)
     with landmark_files.table(tmp_path / "numbered.csv") as add:
         add("a.png", two)

@@ -145,7 +145,7 @@ def test_drawing_takes_the_schemes_lines_or_none():
     dots = draw.draw_landmarks(image, points)
     lines = draw.draw_landmarks(image, points, layout=EIGHT)
     assert (draw.draw_landmarks(image, points, edges=False) == dots).all() and (lines > 0).sum() > (dots > 0).sum() + 500
-    assert (draw.draw_faces(image, [points], [None], EIGHT) == lines).all()
+    assert (draw.draw_faces(image, [points], [None], layout=EIGHT) == lines).all()
 
 
 # --- runs
