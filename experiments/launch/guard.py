@@ -1,0 +1,101 @@
+"""Stands beside a process of a run, on its machine, and ends it, with all that it started, when the launcher says so or is gone.
+
+    python -m experiments.launch.guard [--share N] [--port] -- COMMAND ...
+
+The launcher holds the other end of this process's standard input: ``term`` and ``kill`` on a line of their own go to the
+command's process group, and an end of the input, which is all that a killed launcher or a broken connection leaves, means both.
+The exit code is the command's, 128 and more where a signal ended it. Needs no package.
+"""
+
+import argparse
+import ctypes
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from gv.core.machine import cores
+from gv.core.member import MARK
+
+LOOK_SECONDS = 0.05      # between looks at the command and at the input
+GRACE_SECONDS = 5.0      # from TERM to KILL, where the launcher is gone
+PR_SET_PDEATHSIG = 1     # Linux: the signal that the system sends a process when its parent ends
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def _end_with_me():
+    """In the new process, before the command: a guard that is killed takes it along. Elsewhere than on Linux nothing does."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        pass
+
+
+def free_port():
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as found:
+        found.bind(("", 0))
+        return found.getsockname()[1]
+
+
+def _to_group(child, number):
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def watch(child, source):
+    """Wait for a process that leads a group of its own, and do what comes over ``source`` meanwhile; returns its code."""
+    deadline, text = None, b""
+
+    def end():
+        nonlocal deadline
+        if deadline is None:
+            _to_group(child, signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_SECONDS
+
+    for number in ENDING:
+        signal.signal(number, lambda *_: end())
+    there = True
+    while child.poll() is None:
+        if there and select.select([source], [], [], LOOK_SECONDS)[0]:
+            data = os.read(source, 4096)
+            there, text = bool(data), text + data
+            *words, text = text.split(b"\n")
+            for word in words:
+                _to_group(child, signal.SIGKILL if word == b"kill" else signal.SIGTERM)
+            if not there:
+                end()
+        elif not there:
+            time.sleep(LOOK_SECONDS)
+        if deadline is not None and time.monotonic() > deadline:
+            _to_group(child, signal.SIGKILL)
+    _to_group(child, signal.SIGKILL)      # what the command has left behind
+    return child.returncode
+
+
+def main(argv=None):
+    """Start the command and watch over it."""
+    parser = argparse.ArgumentParser(prog="guard", description=__doc__.splitlines()[0])
+    parser.add_argument("--share", type=int, default=1, help="how many such commands share this machine's cores")
+    parser.add_argument("--port", action="store_true", help="give the command a free port as DMLC_PS_ROOT_PORT, and say it")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args(argv)
+    environment = {**os.environ}
+    environment.pop("PORT", None)      # ps-lite would take it for its own
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // arguments.share)))
+    if arguments.port:
+        environment["DMLC_PS_ROOT_PORT"] = str(free_port())
+        print(f"{MARK}port {environment['DMLC_PS_ROOT_PORT']}{MARK}", flush=True)
+    child = subprocess.Popen(arguments.command[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+                             preexec_fn=_end_with_me)
+    code = watch(child, sys.stdin.fileno())
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
