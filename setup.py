@@ -74,6 +74,7 @@ setup(
         "onnx": ["onnx>=1.13", "onnxruntime", "ml_dtypes; python_version >= '3.9'"],
         # further engines that gv bench times beside these, in an environment of its own: torch brings gigabytes of CUDA
         "bench": ["openvino", "torch", "onnx2torch", "torchvision"],
+        "horovod": ["horovod==0.28.1"],  # built as it is installed: docs/machines.md says with what
         "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},

@@ -17,7 +17,7 @@ from helpers import ROOT, TINY, child_environment, make_index, tiny_run
 from test_several_devices import alive
 
 from experiments.launch import __main__ as launch
-from experiments.launch import hosts, job
+from experiments.launch import guard, hosts, job
 from gv.core import checkpoint, member, spread
 from gv.core.data import split_batch
 from gv.core.devices import parse_devices
@@ -133,7 +133,7 @@ def test_several_processes_train_as_one(index, tmp_path):
     """With BatchNorm's statistics left alone, three processes with their shares of 4, 4 and 3 do what one does, to 1e-6; two
     servers, AnchorFace, whose templates are rank 0's."""
     settings = {**{name: value for name, value in SETTINGS.items() if name not in ("side", "width")}, "size": 64, "lr": 1e-5,
-                "batchnorm": "frozen", "area": 14, "clusters": 2, "rolls": 2, "batch": 4}
+                "batchnorm": "frozen", "area": 14, "grid": 4, "clusters": 2, "rolls": 2}
     code, out, said = launcher(tmp_path, index, "--local", "3", "--servers", "2", program="anchorface", settings=settings)
     assert code == 0, out + said
     from anchorface.methods import METHODS
@@ -268,6 +268,93 @@ def test_far_processes_are_told_everything_over_their_input(quick, tmp_path, mon
     told = sorted(line for line in out if "far host" in line)
     assert told == [f"[worker {rank}] {far} a 'b' {host} 127.0.0.1 {rank} False"
                     for rank, host in enumerate(("here", "here", "there"))]
+
+
+def test_names_become_numbers():
+    """ps-lite listens on numbers alone; a machine that calls itself 127.0.1.1 is of no use to others."""
+    assert guard.numeric("localhost") == "127.0.0.1" and guard.numeric("10.1.2.3") == "10.1.2.3"
+    with pytest.raises(OSError):
+        guard.numeric("no.such.host.invalid")
+
+
+def test_a_host_that_nobody_knows_is_a_line(quick, tmp_path):
+    (tmp_path / "hosts").write_text("no.such.host.invalid\n")
+    found, out, said = quick("pass", "--hosts", str(tmp_path / "hosts"), "--rsh", "env HOST={host}")
+    assert said == [] and "no.such.host.invalid: no such host" in str(found) and "not tried again" in str(found)
+
+
+# --- the files for Slurm and Kubernetes
+
+STANDS = {
+    "scontrol": "#!/bin/sh\n[ \"$1 $2 $3\" = 'show hostnames a[1-2]' ] && printf 'a1\\na2\\n'\n",
+    # in the launcher's place: says what it is given, and waits for an end
+    "python": "#!/bin/sh\nsed 's/^/host /' \"$4\"\nprintf '<%s>' \"$@\"\ntrap 'exit 143' TERM\necho\n[ -z \"$WAIT\" ] && exit 7\n"
+              "while :; do sleep 0.1; done\n"}
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_the_file_for_slurm(tmp_path, told):
+    """With stand-ins: hosts, command line, exit code, and TERM passed on."""
+    for name, text in STANDS.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "a[1-2]", "PYTHON": "python",
+                   "SLURM_SUBMIT_DIR": "/there", "WAIT": "1" if told else "", "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(["bash", str(ROOT / "docs/machines/slurm.sh"), "gv", "train", "--out", "a b"], env=environment,
+                               stdout=subprocess.PIPE)
+    lines = [process.stdout.readline().decode() for _ in range(3)]
+    if told:
+        process.terminate()
+    assert process.wait(30) == (143 if told else 7)
+    process.stdout.close()
+    assert lines[:2] == ["host a1\n", "host a2\n"]
+    given = re.findall(r"<([^>]*)>", lines[2])
+    assert given[:2] == ["-m", "experiments.launch"] and given[-6:] == ["--", "gv", "train", "--out", "a b", "--resume"]
+    (tmp_path / "kept").write_text("a1\na2\n")
+    plan = launch.make_plan(launch._parser().parse_args(["--hosts", str(tmp_path / "kept"), *given[4:]]))
+    words, _, script = hosts.start_on(plan.hosts[1], plan.rsh, plan.folder, {}, ["x"])
+    assert words[0] == "srun" and words[-2:] == ["--nodelist=a2", "sh"] and script.startswith("cd /there &&")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp.")], "the list of hosts is left over"
+
+
+def test_the_file_for_kubernetes(tmp_path):
+    """The launcher understands the command of its Job, and reaches the pods of its StatefulSet."""
+    yaml = pytest.importorskip("yaml")
+    parts = list(yaml.safe_load_all((ROOT / "docs/machines/kubernetes.yaml").read_text(encoding="utf-8")))
+    by_kind = {part["kind"]: part for part in parts}
+    (tmp_path / "hosts").write_text(by_kind["ConfigMap"]["data"]["hosts"])
+    command = by_kind["Job"]["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[1:3] == ["-m", "experiments.launch"]
+    given = [f"--hosts={tmp_path}/hosts" if word.startswith("--hosts=") else word for word in command[3:]]
+    plan = launch.make_plan(launch._parser().parse_args(given))
+    pods, service = by_kind["StatefulSet"], by_kind["Service"]
+    name, count = pods["metadata"]["name"], pods["spec"]["replicas"]
+    assert [host.name for host in plan.hosts] == [f"{name}-{number}" for number in range(count)]
+    assert [host.address for host in plan.hosts] == [f"{host.name}.{service['metadata']['name']}" for host in plan.hosts]
+    assert pods["spec"]["serviceName"] == service["metadata"]["name"] and service["spec"]["clusterIP"] == "None"
+    labels = pods["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"] == labels == pods["spec"]["selector"]["matchLabels"]
+    assert hosts.start_on(plan.hosts[2], plan.rsh, plan.folder, {}, ["x"])[0] == ["kubectl", "exec", "-i", "gv-2", "--", "sh"]
+    assert plan.command[-1] == "--resume"
+
+
+# --- what a step costs, on paper
+
+def test_the_model_of_cost():
+    """By hand: 1e6 weights, 8 machines, 1e9 bytes a second: 4 MB a worker, each way."""
+    from experiments.studies.machines import cost
+    assert cost.server_seconds(1e6, 8, 1, 1e9) == pytest.approx(8 * 4e-3 * 7 / 8)         # all but its own machine's
+    assert cost.server_seconds(1e6, 8, 8, 1e9) == pytest.approx(2 * 4e-3 * 7 / 8)         # a worker's and a server's
+    assert cost.server_seconds(1e6, 8, 8, 1e9, rate=1e8) == pytest.approx(4e-3 * 10)      # its sums are slower than its link
+    assert cost.ring_seconds(1e6, 8, 1e9) == pytest.approx(2 * 4e-3 * 7 / 8 + 14 * cost.LATENCY)
+    weights, adds = cost.size("anchorface", [])
+    from anchorface.methods import METHODS
+    from gv.core.run import plan
+    run = plan(METHODS, "anchorface", "paper", {}, cost.LANDMARKS)
+    net = run.method.net(cost.LANDMARKS, run.method.blank(cost.LANDMARKS))
+    net.initialize()
+    net(mx.nd.zeros((1, 3, run.crop.size, run.crop.size)))
+    assert weights == sum(value.data().size for value in net.collect_params().values() if value.grad_req != "null") and adds > 1e8
 
 
 # --- bad input

@@ -17,11 +17,14 @@ import subprocess
 import sys
 import time
 
+from gv.core.exits import BAD_INPUT
 from gv.core.machine import cores
 from gv.core.member import MARK
 
 LOOK_SECONDS = 0.05      # between looks at the command and at the input
 GRACE_SECONDS = 5.0      # from TERM to KILL, where the launcher is gone
+ELSEWHERE = "192.0.2.1"  # an address of no network here (RFC 5737)
+ADDRESSES = ("DMLC_NODE_HOST", "DMLC_PS_ROOT_URI")
 PR_SET_PDEATHSIG = 1     # Linux: the signal that the system sends a process when its parent ends
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -39,6 +42,19 @@ def free_port():
     with socket.socket() as found:
         found.bind(("", 0))
         return found.getsockname()[1]
+
+
+def numeric(name):
+    """The address of a host's name, since ps-lite listens on numbers alone; OSError where there is none.
+
+    Many systems know their own name as 127.0.1.1, which is of no use to others: then it is the one that packets leave by.
+    """
+    found = socket.gethostbyname(name)
+    if not found.startswith("127.") or name in ("localhost", found):
+        return found
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outward:
+        outward.connect((ELSEWHERE, 9))      # sends nothing
+        return outward.getsockname()[0]
 
 
 def _to_group(child, number):
@@ -88,6 +104,13 @@ def main(argv=None):
     environment = {**os.environ}
     environment.pop("PORT", None)      # ps-lite would take it for its own
     environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // arguments.share)))
+    for name in filter(environment.get, ADDRESSES):
+        try:
+            environment[name] = numeric(environment[name])
+        except OSError as error:
+            print(f"{environment[name]}: no such host ({error.strerror}); expected a name that every host knows, or address=IP",
+                  flush=True)
+            return BAD_INPUT
     if arguments.port:
         environment["DMLC_PS_ROOT_PORT"] = str(free_port())
         print(f"{MARK}port {environment['DMLC_PS_ROOT_PORT']}{MARK}", flush=True)

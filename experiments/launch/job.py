@@ -126,7 +126,7 @@ class Job:
         self.plan, self.progress, self.say = plan, progress, say
         self.command = [*plan.command, *(["--resume"] if resume else [])]
         self.events, self.processes, self.moved, self.port = queue.Queue(), [], time.monotonic(), None
-        # when the first worker ended well; when an end was asked for here, and was passed on; what one was told elsewhere, and when
+        # when the first worker ended well; when an end asked for here was passed on; when one was told so elsewhere, and how
         self.finished = self.asked = self.told = None
 
     def run(self, stop):
@@ -237,7 +237,7 @@ class Job:
             self.finished = self.finished or time.monotonic()      # a server: the workers have told it to
             return
         if self.finished is None or worker:
-            raise Failed(f"{process.how()}{self._where()}", again=not (worker and process.code in (BAD_INPUT, NOT_FOUND)))
+            raise Failed(f"{process.how()}{self._where()}", again=process.code not in (BAD_INPUT, NOT_FOUND))
 
     def _where(self):
         return f" at step {self.progress.step}" if self.progress.step else ""
