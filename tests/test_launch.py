@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -270,6 +271,33 @@ def test_far_processes_are_told_everything_over_their_input(quick, tmp_path, mon
                     for rank, host in enumerate(("here", "here", "there"))]
 
 
+@pytest.mark.parametrize("words, silence, seconds", [
+    ((), 0.5, 0.5), (("here", "there", "here"), 0.5, 1.1), (("kill",), None, 0.0), (("here", "term"), None, 0.3),
+])
+def test_a_guard_ends_its_process(words, silence, seconds):
+    """When it is told to, or when the launcher has said nothing for too long, its input still open."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    inner, outer = os.pipe()
+    begin = time.monotonic()
+
+    def speak():
+        for number, word in enumerate(words):
+            time.sleep(0.3 if number else 0)
+            os.write(outer, f"{word}\n".encode())
+
+    speaker = threading.Thread(target=speak)
+    before = {number: signal.getsignal(number) for number in guard.ENDING}
+    speaker.start()
+    try:
+        assert guard.watch(child, inner, silence) == (-signal.SIGKILL if "kill" in words else -signal.SIGTERM)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert time.monotonic() - begin >= seconds
+    speaker.join()
+    os.close(inner), os.close(outer)
+
+
 def test_names_become_numbers():
     """ps-lite listens on numbers alone; a machine that calls itself 127.0.1.1 is of no use to others."""
     assert guard.numeric("localhost") == "127.0.0.1" and guard.numeric("10.1.2.3") == "10.1.2.3"
@@ -416,7 +444,6 @@ class Rounds:
     """An engine of threads: what the ranks add is summed when all have."""
 
     def __init__(self, size):
-        import threading
         self.size, self.held, self.barrier = size, {}, threading.Barrier(size, timeout=20)
 
     def of(self, rank):
@@ -432,7 +459,6 @@ class Rounds:
 
 def on_ranks(size, function):
     """[what function(Several of a rank) gives, or raises] by rank, each in a thread."""
-    import threading
     engine, found = Rounds(size), queue.Queue()
 
     def one(rank):

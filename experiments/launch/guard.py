@@ -1,10 +1,11 @@
 """Stands beside a process of a run, on its machine, and ends it, with all that it started, when the launcher says so or is gone.
 
-    python -m experiments.launch.guard [--share N] [--port] -- COMMAND ...
+    python -m experiments.launch.guard [--share N] [--port] [--silence SECONDS] -- COMMAND ...
 
 The launcher holds the other end of this process's standard input: ``term`` and ``kill`` on a line of their own go to the
-command's process group, and an end of the input, which is all that a killed launcher or a broken connection leaves, means both.
-The exit code is the command's, 128 and more where a signal ended it. Needs no package.
+command's process group, and an end of the input, which is all that a killed launcher leaves, means both. So does a silence: a
+connection that is cut may never be seen to end. The exit code is the command's, 128 and more where a signal ended it. Needs no
+package.
 """
 
 import argparse
@@ -26,6 +27,7 @@ GRACE_SECONDS = 5.0      # from TERM to KILL, where the launcher is gone
 ELSEWHERE = "192.0.2.1"  # an address of no network here (RFC 5737)
 ADDRESSES = ("DMLC_NODE_HOST", "DMLC_PS_ROOT_URI")
 PR_SET_PDEATHSIG = 1     # Linux: the signal that the system sends a process when its parent ends
+WORDS = {b"term": signal.SIGTERM, b"kill": signal.SIGKILL}      # others are signs of life
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -64,9 +66,12 @@ def _to_group(child, number):
         pass
 
 
-def watch(child, source):
-    """Wait for a process that leads a group of its own, and do what comes over ``source`` meanwhile; returns its code."""
-    deadline, text = None, b""
+def watch(child, source, silence=None):
+    """Wait for a process that leads a group of its own, and do what comes over ``source`` meanwhile; returns its code.
+
+    silence: the most seconds without a word; None: any.
+    """
+    deadline, text, heard = None, b"", time.monotonic()
 
     def end():
         nonlocal deadline
@@ -80,14 +85,14 @@ def watch(child, source):
     while child.poll() is None:
         if there and select.select([source], [], [], LOOK_SECONDS)[0]:
             data = os.read(source, 4096)
-            there, text = bool(data), text + data
+            there, text, heard = bool(data), text + data, time.monotonic()
             *words, text = text.split(b"\n")
-            for word in words:
-                _to_group(child, signal.SIGKILL if word == b"kill" else signal.SIGTERM)
-            if not there:
-                end()
+            for number in filter(None, map(WORDS.get, words)):
+                _to_group(child, number)
         elif not there:
             time.sleep(LOOK_SECONDS)
+        if not there or silence and time.monotonic() - heard > silence:
+            end()
         if deadline is not None and time.monotonic() > deadline:
             _to_group(child, signal.SIGKILL)
     _to_group(child, signal.SIGKILL)      # what the command has left behind
@@ -99,6 +104,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="guard", description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=int, default=1, help="how many such commands share this machine's cores")
     parser.add_argument("--port", action="store_true", help="give the command a free port as DMLC_PS_ROOT_PORT, and say it")
+    parser.add_argument("--silence", type=float, help="end the command when the launcher has said nothing for so many seconds")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args(argv)
     environment = {**os.environ}
@@ -116,7 +122,7 @@ def main(argv=None):
         print(f"{MARK}port {environment['DMLC_PS_ROOT_PORT']}{MARK}", flush=True)
     child = subprocess.Popen(arguments.command[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
                              preexec_fn=_end_with_me)
-    code = watch(child, sys.stdin.fileno())
+    code = watch(child, sys.stdin.fileno(), arguments.silence)
     return code if code >= 0 else 128 - code
 
 

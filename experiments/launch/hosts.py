@@ -13,6 +13,7 @@ PLACE = "{host}"                 # stands for the host's name in a --rsh
 LOOPBACK = "127.0.0.1"
 PASSED = ("MXNET_", "OMP_", "PS_", "NCCL_", "HOROVOD_", "GLOO_")      # beginnings of the variables that remote processes get
 ALSO_PASSED = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES")
+SILENCE_SECONDS = 120.0          # after which a process on another machine takes its launcher for gone
 FIELDS = "NAME [slots=N] [address=IP] [interface=NAME]"
 
 
@@ -74,9 +75,11 @@ def passed_on(names):
     return found
 
 
-def guarded(python, command, share, port=False):
-    """The command line that runs ``command`` under a guard."""
-    return [python, "-u", "-m", "experiments.launch.guard", "--share", str(share), *(["--port"] if port else []), "--", *command]
+def guarded(python, command, host, port=False):
+    """The command line that runs ``command`` on a host under a guard."""
+    silence = ["--silence", str(SILENCE_SECONDS)] if host.name else []
+    return [python, "-u", "-m", "experiments.launch.guard", "--share", str(host.slots), *(["--port"] if port else []), *silence,
+            "--", *command]
 
 
 def start_on(host, rsh, folder, environment, command):

@@ -20,6 +20,7 @@ WORDS = re.compile(rb"\x1f([^\x1f\r\n]*)\x1f")      # between two marks, as gv.c
 SETTLE_SECONDS = 20.0     # for the other processes, when the first worker has come to its end
 SAVE_SECONDS = 120.0      # for all workers to save what they have, when an end was asked for
 KILL_SECONDS = 10.0       # for a guard to end its process
+ALIVE_SECONDS = 10.0      # between signs of life to the guards
 LOOK_SECONDS = 0.5        # between looks at the clock
 SERVE = "import gv, mxnet"       # MXNet runs a server, or the scheduler, as it is imported, where DMLC_ROLE says so
 NOT_FOUND, TOLD = 127, (128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -128,6 +129,7 @@ class Job:
         self.events, self.processes, self.moved, self.port = queue.Queue(), [], time.monotonic(), None
         # when the first worker ended well; when an end asked for here was passed on; when one was told so elsewhere, and how
         self.finished = self.asked = self.told = None
+        self.spoken = time.monotonic()     # when the guards were last told that the launcher is there
 
     def run(self, stop):
         """Start all, and wait for the end; raises ``Failed``, or ``Interrupted`` where ``stop`` (an ``exits.Stop``) says so."""
@@ -144,7 +146,7 @@ class Job:
     def _add(self, name, host, command, environment, port=False):
         remote = {**self.plan.environment, **environment} if host.name else environment
         self.processes.append(Process(name, host, self.plan.rsh, self.plan.folder, remote,
-                                      guarded(self.plan.python, command, host.slots, port), self.events, self.say))
+                                      guarded(self.plan.python, command, host, port), self.events, self.say))
 
     def _parameter_server(self, stop):
         plan = self.plan
@@ -189,6 +191,10 @@ class Job:
         except queue.Empty:
             pass
         now = time.monotonic()
+        if now - self.spoken > ALIVE_SECONDS:
+            self.spoken = now
+            for one in self.processes:
+                one.tell("here\n")
         workers = [one for one in self.processes if one.role.startswith("worker")]
         ended = [one for one in workers if one.code is not None]
         if stop.number is not None and self.asked is None:
