@@ -33,8 +33,8 @@ MACHINES = (8, 64)              # 64 and 512 GPUs; the 8 of one machine are one 
 # containers of MXNet, and every net here at as many multiply-adds a second. Depthwise nets take longer, which hides more traffic
 ADDS_A_SECOND = 380 * 4.1e9
 LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9}     # of a machine, each way
-# a server process on one shared core, measured (--measure): bytes of gradients taken in, summed and handed out again
-SERVER_RATE = 0.25e9
+# bytes of gradients that a server takes in, sums and hands out in a second of one core: measured, with --measure 2
+SERVER_RATE = 1.4e9
 ARRAYS, TURNS, LOOK_SECONDS = 4, (10, 60), 0.05      # of the measurement: arrays, rounds of two runs, between looks
 LATENCY, FUSED = 50e-6, 64 * 2 ** 20     # ASSUMED: of a hop of the ring; bytes that Horovod sends at once (its default)
 
@@ -82,7 +82,8 @@ def table(rate=SERVER_RATE):
                          server_seconds(weights, machines, machines, link, rate), ring_seconds(weights, machines, link)]
                 cells = " | ".join(f"{1000 * time:.0f} ms, {100 * computing / (computing + time):.0f} %" for time in times)
                 most = computing * link / (4 * weights)      # machines whose gradients one link takes in while they compute
-                what = f"{name}, {8 * weights / 1e6:.0f} MB | {1000 * computing:.0f} ms | {DEVICES * machines} | {label}"
+                gpus = f"{DEVICES * machines} in {machines} machines, or {machines} in {machines}"
+                what = f"{name}, {8 * weights / 1e6:.0f} MB | {1000 * computing:.0f} ms | {gpus} | {label}"
                 lines.append(f"| {what} | {cells} | to {most:.1f} machines |")
     return lines
 
