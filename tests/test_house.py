@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "experiments": {"gv.core", "gv", "anchorface", "data_prep", "experiments"},
 }
 # the rooms of experiments/, from the top: a module imports its own room and those below, never one above
-ROOMS = ("demo", "restamp", "report", "worker", "studies", "catalogue", "gv_tables", "anchorface_tables", "trainings", "harness",
-         "plots", "papers")
+ROOMS = ("demo", "restamp", "report", "worker", "launch", "studies", "catalogue", "gv_tables", "anchorface_tables", "trainings",
+         "harness", "plots", "papers")
 MOST_ARROWS = 36     # between rooms
 HEAVY = {"mxnet", "gluoncv"}
 MAX_LINES = 350

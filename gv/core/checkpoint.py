@@ -164,13 +164,21 @@ def gather_statistics(net):
             for number, copy in enumerate(parameter.list_data())}
 
 
-def scatter_statistics(net, values, where):
-    """Give each device its own statistics back; InputError where they do not fit."""
+def averaged(statistics):
+    """{structural name: array} of ``gather_statistics``: the mean over the devices."""
+    copies = {}
+    for name, value in statistics.items():
+        copies.setdefault(name.partition(".")[2], []).append(value)
+    return {name: mx.nd.add_n(*values) / len(values) for name, values in copies.items()}
+
+
+def scatter_statistics(net, values, where, first=0):
+    """Give each device its own statistics back; InputError where they do not fit. first: this process's first device's number."""
     for name, parameter in net._collect_params_with_prefix().items():
         for number, copy in enumerate(parameter.list_data() if parameter.grad_req == "null" else ()):
-            found = values.get(f"{number}.{name}")
+            found = values.get(f"{first + number}.{name}")
             if found is None or found.shape != copy.shape:
-                raise InputError(where, f'no statistics "{number}.{name}" of shape {copy.shape}', "those of this net")
+                raise InputError(where, f'no statistics "{first + number}.{name}" of shape {copy.shape}', "those of this net")
             copy[:] = found.as_in_context(copy.context)
 
 

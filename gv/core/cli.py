@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from gv import __version__
-from gv.core import cuda, detectors, exits, shipped
+from gv.core import cuda, detectors, exits, member, shipped
 from gv.core.errors import InputError, PartlyDone
 from gv.core.machine import CPU_SCRATCH, SCRATCHES, cores
 
@@ -252,4 +252,4 @@ def main(program, method_names, presets, load_methods, own, argv=None, more=None
             tell(error.report, error.text)
             raise
 
-    return exits.run(go, program)
+    return member.end(exits.run(go, program))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics
+from gv.core import checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics, spread
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces
@@ -50,20 +50,28 @@ def train(arguments, methods):
     if (arguments.workers or 0) < 0:
         raise InputError("--workers", arguments.workers, "0 or more")
     out = Path(arguments.out)
-    if out.exists() and not arguments.resume:
+    many = spread.here()
+    if out.exists() and not arguments.resume and many.rank == 0:
         raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
     known_faults.refuse(run.method.net(run.landmarks, run.method.blank(run.landmarks)))
     faces = choose_faces(faces, run.training.faces)
     curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
     _check_pictures(index, faces + curve_faces)
-    stored, where = stored_config(out)
-    if where:
-        run = run.with_detector(refuse_other(stored, run, where))
-    elif run.training.detector_faces:
+
+    def mapping():
+        stored, where = stored_config(out)
+        if where:
+            return refuse_other(stored, run, where)
         dataset = FaceDataset(index.folder, faces, index.layout, run.crop)
-        run = run.with_detector(detector.fit_detector(dataset, run.training.detector_faces))
+        return detector.fit_detector(dataset, run.training.detector_faces) if run.training.detector_faces else run.crop.detector
+
+    fitted = many.first(mapping)
+    run = run.with_detector(tuple(fitted) if fitted else fitted)
     curve = evaluate.curve_of(run, index, curve_faces, devices) if curve_faces else None
     training.train(out, run, index, faces, devices, arguments.resume, curve, workers=arguments.workers)
+    if many.rank:
+        report = {"run": str(out), "rank": many.rank, "of": many.size, "memory": memory_used(devices)}
+        return report, f"{out}: rank {many.rank} of {many.size} is done; memory: {memory_text(report['memory'])}"
     fit_others(out, run, index, faces, arguments.split)
     sidecar = checkpoint.read_sidecar(out)
     rows = training.read_log(out)

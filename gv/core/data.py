@@ -76,21 +76,21 @@ def epoch_order(count, seed, epoch):
     return np.random.default_rng([seed, epoch, count]).permutation(count)
 
 
-def training_batches(dataset, batch, epoch, first_step=0):
+def training_batches(dataset, batch, epoch, first_step=0, choose=list):
     """Batches of one epoch from ``first_step`` on: (input (b, 3, S, S) float32, points_px (b, L, 2) float32).
 
-    The last batch holds what is left over and may be smaller.
+    The last batch holds what is left over and may be smaller. choose: function of a batch's rows to those that are cut.
     """
     dataset.epoch = epoch
-    for rows in batch_rows(dataset, batch, epoch, first_step):
+    for rows in batch_rows(dataset, batch, epoch, first_step, choose):
         crops, points = cut(dataset, rows)
         yield to_input(crops), points
 
 
-def batch_rows(dataset, batch, epoch, first_step=0):
-    """The samples of each batch of one epoch from ``first_step`` on, as lists of int."""
+def batch_rows(dataset, batch, epoch, first_step=0, choose=list):
+    """The samples of each batch of one epoch from ``first_step`` on, as lists of int; choose: which of a batch's."""
     order = epoch_order(len(dataset), dataset.seed, epoch).tolist()
-    return [order[start:start + batch] for start in range(first_step * batch, len(order), batch)]
+    return [choose(order[start:start + batch]) for start in range(first_step * batch, len(order), batch)]
 
 
 def cut(dataset, rows):

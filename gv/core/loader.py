@@ -52,11 +52,11 @@ class Loader:
     """Batches of a data set, cut by ``workers`` processes, or by this one where that is 0. A context manager.
 
     What a batch holds is a function of (seed, epoch, index) alone: their number changes no number. The processes are forked when
-    the first batch is asked for; they touch no device.
+    the first batch is asked for; they touch no device. choose: as ``data.training_batches`` has it.
     """
 
-    def __init__(self, dataset, batch, workers=0):
-        self.dataset, self.batch, self.workers, self.pool = dataset, batch, workers, None
+    def __init__(self, dataset, batch, workers=0, choose=list):
+        self.dataset, self.batch, self.workers, self.choose, self.pool = dataset, batch, workers, choose, None
 
     def __enter__(self):
         if self.workers:
@@ -71,9 +71,9 @@ class Loader:
     def batches(self, epoch, first_step=0):
         """The batches of one epoch from ``first_step`` on, as ``data.training_batches`` gives them."""
         if not self.pool:
-            yield from training_batches(self.dataset, self.batch, epoch, first_step)
+            yield from training_batches(self.dataset, self.batch, epoch, first_step, self.choose)
             return
-        waiting, rest = deque(), iter(batch_rows(self.dataset, self.batch, epoch, first_step))
+        waiting, rest = deque(), iter(batch_rows(self.dataset, self.batch, epoch, first_step, self.choose))
         try:
             waiting.extend(self.pool.submit(_cut, epoch, rows) for rows in itertools.islice(rest, AHEAD * self.workers))
             while waiting:

@@ -15,7 +15,7 @@ from gluoncv.utils import LRScheduler, LRSequential, freeze_bn
 from mxnet import autograd, gluon
 from tqdm import tqdm
 
-from gv.core import checkpoint, coverage, transfer
+from gv.core import checkpoint, coverage, member, spread, transfer
 from gv.core.data import FaceDataset, split_batch
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted, Stop
@@ -63,21 +63,22 @@ def learning_rates(training, steps_an_epoch):
 
 
 class Optimiser:
-    """Adam over all devices: Gluon's Trainer, with its state saved as plain arrays."""
+    """Adam over all devices of all ranks (``many``): Gluon's Trainer, with its state saved as plain arrays."""
 
-    def __init__(self, net, devices, wd, step=0):
-        self.parameters = net.collect_params()
+    def __init__(self, net, devices, wd, step=0, many=spread.ALONE):
+        self.parameters, self.many = net.collect_params(), many
         adam = mx.optimizer.Adam(wd=wd, begin_num_update=step)
-        store = "device" if len(devices) > 1 else None
-        ordered = [self.parameters[name] for name in sorted(self.parameters.keys())]     # 1.9.1's own order; 1.5.1 has another
-        self.trainer = gluon.Trainer(ordered, adam, kvstore=store, update_on_kvstore=False if store else None)
+        store = "device" if len(devices) > 1 and many.size == 1 else None
+        self.ordered = [self.parameters[name] for name in sorted(self.parameters.keys())]   # 1.9.1's own order; 1.5.1 has another
+        self.trainer = gluon.Trainer(self.ordered, adam, kvstore=store, update_on_kvstore=False if store else None)
+        many.start(self.ordered)
         if store:  # now, or its first step would give every device the first one's BatchNorm statistics
             self.trainer._init_kvstore()
             self.trainer._init_params()
 
     def step(self, rate, images):
         self.trainer.set_learning_rate(rate)
-        self.trainer.step(images)
+        self.many.update(self.trainer, self.ordered, images)
 
     def state(self):
         """{"<index>.mean", "<index>.var": NDArray}, of the first device; the others hold the same."""
@@ -139,13 +140,9 @@ def _write_log(path, rows):
         writer.writerows(rows)
 
 
-def share_statistics(net, devices):
+def share_statistics(net, many=spread.ALONE):
     """Give every device the average of the BatchNorm statistics, which each gathered from its own share of the batches."""
-    if len(devices) > 1:
-        for parameter in net.collect_params().values():
-            if parameter.grad_req == "null":
-                copies = parameter.list_data()
-                parameter.set_data(mx.nd.add_n(*(copy.as_in_context(mx.cpu()) for copy in copies)) / len(copies))
+    many.average([parameter for parameter in net.collect_params().values() if parameter.grad_req == "null"])
 
 
 def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=False, stop_after=None,
@@ -161,14 +158,17 @@ def train(folder, run, index, faces, devices, resume=False, curve=None, quiet=Fa
     changes no number; 0: this one; None: as many as GPUs want. Returns the net.
 
     BatchNorm normalises each device's share by itself, unless ``batchnorm=sync``; the running statistics are averaged over
-    devices after every epoch.
+    devices after every epoch. Over several processes (``spread.here``) ``devices`` are this one's: it is as if all of them were
+    one process's. Rank 0 alone reads and writes ``folder``, and computes the curve.
     """
-    folder = Path(folder)
+    folder, many = Path(folder), spread.here()
     steady_memory()
     with ExitStack() as held, Stop().listening() as stop:
-        if folder.is_dir():
+        if folder.is_dir() and many.rank == 0:
             _claim(folder, held)
-        return _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held)
+        net = _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held, many)
+    many.finish()
+    return net
 
 
 def _claim(folder, held):
@@ -180,30 +180,38 @@ def _claim(folder, held):
     held.enter_context(mine)
 
 
-def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held):
-    """``train``. stop: says whether an end was asked for; held: keeps the folder's lock, once there is a folder."""
-    training, new = run.training, not folder.is_dir()
-    remove_leftovers(folder)
-    remove_leftovers(folder / checkpoint.FOLDER)
+def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after, workers, stop, held, many):
+    """``train``. stop: says whether an end was asked for; held: keeps the folder's lock, once there is a folder; many: the
+    ranks."""
+    training, writes, total = run.training, many.rank == 0, many.size * len(devices)
+    new, resume = writes and not folder.is_dir(), resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file()
+    if writes:
+        remove_leftovers(folder)
+        remove_leftovers(folder / checkpoint.FOLDER)
     dataset = FaceDataset(index.folder, faces, index.layout, run.crop, run.augment, training.seed)
-    sidecar = checkpoint.read_sidecar(folder) if resume and (folder / checkpoint.FOLDER / checkpoint.SIDECAR).is_file() else None
-
     learnt_on = faces_digest(faces)
+    many.agree("options, faces, devices or versions", [run.config(), learnt_on, len(devices), {**versions(), "omp_threads": ""}])
+    sidecar = many.first(lambda: checkpoint.read_sidecar(folder) if resume else None)
     if sidecar and sidecar.get("faces_sha256") != learnt_on:
         raise InputError(folder, "the run was made with other training faces", "the same --data and --split",
                          "give those, or choose another --out")
     if sidecar:
         check_whole(sidecar, folder)
         refuse_other(sidecar.get("config"), run, folder / checkpoint.FOLDER / checkpoint.SIDECAR)
-        if len(sidecar.get("devices") or devices) != len(devices):
-            raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {len(devices)}",
+        if len(sidecar.get("devices") or [0] * total) != total:
+            raise InputError(folder, f"the run was trained on {len(sidecar['devices'])} devices, now {total}",
                              "as many: BatchNorm sees other shares of a batch", "give as many --devices, or choose another --out")
         fitted, covers = read_fitted(sidecar), sidecar.get("coverage")
     else:
-        still = FaceDataset(index.folder, faces, index.layout, run.crop)
-        shapes = np.stack([still.points_px(i) for i in range(len(still))])
-        fitted = {name: np.asarray(value, np.float64) for name, value in run.method.fit(shapes, training.seed).items()}
-        covers = coverage.spread(shapes, run.crop.size)
+        def fit():
+            still = FaceDataset(index.folder, faces, index.layout, run.crop)
+            shapes = np.stack([still.points_px(i) for i in range(len(still))])
+            made = run.method.fit(shapes, training.seed)
+            made = {name: np.asarray(value, np.float64).tolist() for name, value in made.items()}
+            return made, coverage.spread(shapes, run.crop.size)
+
+        values, covers = many.first(fit)
+        fitted = {name: np.asarray(value, np.float64) for name, value in values.items()}
     net = run.method.net(run.landmarks, fitted)
     began, before = _start_weights(run, net, devices, "scratch" if sidecar else training.start)
     provenance = transfer.provenance(index.provenance_line(), before)
@@ -212,15 +220,17 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
         step, spent, began, provenance = (sidecar[name] for name in ("step", "seconds", "start", "provenance"))
         within = sidecar.get("within_epoch") or within
         parts = dict.fromkeys(["weights", *(["optimiser"] if step else []), *sidecar["files"]])
-        saved = dict(zip(parts, checkpoint.read(folder, *parts)[1:]))
+        saved = many.first_arrays(lambda: dict(zip(parts, checkpoint.read(folder, *parts)[1:])))
         checkpoint.scatter(net, saved["weights"], folder)
-    optimiser = Optimiser(net, devices, training.wd, step)
+    optimiser = Optimiser(net, devices, training.wd, step, many)
     if sidecar and step:
         optimiser.restore(saved["optimiser"])
         if "statistics" in saved:
-            checkpoint.scatter_statistics(net, saved["statistics"], folder)
+            checkpoint.scatter_statistics(net, saved["statistics"], folder, many.rank * len(devices))
     if training.batchnorm == "frozen":
         freeze_bn(net)  # not record(train_mode=False): MXNet's max pooling on the CPU has no gradient there, but noise
+    if training.batchnorm == "sync" and many.size > 1:
+        raise InputError("batchnorm=sync", f"{many.size} processes", "one process: it does not reach over them")
     if training.batchnorm == "sync" and len(devices) > 1:
         synchronise(net, devices)
     net.hybridize(static_alloc=True)
@@ -230,10 +240,11 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
 
     steps_an_epoch = math.ceil(len(faces) / training.batch)
     rate = learning_rates(training, steps_an_epoch)
-    rows = read_log(folder, step)
+    rows = read_log(folder, step) if writes else []
     if new:
         _claim(folder, held)  # not before every option has been understood
-    write_json(folder / CONFIG_FILE, run.config())
+    if writes:
+        write_json(folder / CONFIG_FILE, run.config())
 
     def save():
         facts = {"step": step, "epoch": step // steps_an_epoch, "seconds": spent, "start": began, "config": run.config(),
@@ -241,42 +252,47 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
                  "coverage": covers,
                  "fitted": {name: value.tolist() for name, value in fitted.items()},
                  "fitted_sha256": checkpoint.fitted_digest(fitted), "faces_sha256": learnt_on,
-                 "devices": [str(device) for device in devices],
+                 "devices": [str(device) for device in devices] * many.size,
                  "within_epoch": {"losses": epoch_loss, "images": epoch_images} if step % steps_an_epoch else None,
                  "versions": versions(), "finished": step >= training.epochs * steps_an_epoch}
-        apart = len(devices) > 1 and step % steps_an_epoch      # BatchNorm's statistics, averaged when an epoch ends
-        checkpoint.save(folder, facts, checkpoint.gather(net), optimiser.state(),
-                        checkpoint.gather_statistics(net) if apart else None)
+        apart = total > 1 and step % steps_an_epoch      # BatchNorm's statistics, averaged when an epoch ends
+        statistics = many.union(checkpoint.gather_statistics(net), len(devices)) if apart else None
+        weights = {**checkpoint.gather(net), **checkpoint.averaged(statistics or {})}
+        many.check_equal(weights)
+        if writes:
+            checkpoint.save(folder, facts, weights, optimiser.state(), statistics)
+            member.beat(f"saved {step}")
 
     workers = default_workers(devices, cores()) if workers is None else workers
-    loader = held.enter_context(Loader(dataset, training.batch, workers))
+    loader = held.enter_context(Loader(dataset, training.batch, workers, many.chooser(len(devices))))
     last_save = clock = time.perf_counter()
     end = training.epochs * steps_an_epoch
-    with tqdm(total=end, initial=step, unit="step", disable=quiet, desc=folder.name, dynamic_ncols=True,
+    with tqdm(total=end, initial=step, unit="step", disable=quiet or not writes, desc=folder.name, dynamic_ncols=True,
               mininterval=0.1 if sys.stderr.isatty() else LOG_SECONDS) as bar:
         while step < end:
             epoch, first = divmod(step, steps_an_epoch)
             epoch_loss, epoch_images, epoch_start = list(within["losses"]), within["images"], time.perf_counter()
             earlier, within = epoch_images, {"losses": [], "images": 0}
             for images, points in loader.batches(epoch, first):
-                parts = split_batch(images, points, devices)
+                whole = min(training.batch, len(faces) - step % steps_an_epoch * training.batch)
+                parts = many.weigh(split_batch(images, points, devices), whole)
                 with autograd.record():
                     losses = [(loss(*as_list(net(x)), y) * weight).sum() for x, y, weight in parts]
                 autograd.backward(losses)
-                optimiser.step(rate(step), len(images))
+                optimiser.step(rate(step), whole)
                 step += 1
                 if epoch_loss:
                     _check_finite(epoch_loss, folder, step - 1)  # waits for the step before this one: the queue stays short
-                epoch_loss.append(losses)
-                epoch_images += len(images)
+                epoch_loss.append(many.total(losses, stop.number, step))
+                epoch_images += whole
                 bar.update(1)
-                if step == stop_after or stop.number is not None:
+                if step == stop_after or many.ending(stop.number) is not None:
                     break
             _check_finite(epoch_loss, folder, step)
             mx.nd.waitall()  # before BatchNorm's statistics are read: backward passes, which write them, may still be running
             now = time.perf_counter()
             spent, clock = spent + now - clock, now
-            ending = stop.number     # once: a signal that comes later is for the next time round
+            ending = many.ending(stop.number, done=True)     # once: a signal that comes later is for the next time round
             if ending is not None and step % steps_an_epoch:
                 save()
                 raise Interrupted(ending, f"{step} of {end} steps are kept in {folder}; --resume goes on")
@@ -285,13 +301,15 @@ def _train(folder, run, index, faces, devices, resume, curve, quiet, stop_after,
             bar.set_postfix(epoch=f"{epoch + 1}/{training.epochs}", loss=f"{mean:.4g}", images_s=f"{speed:.0f}")
             row = {"step": step, "epoch": epoch + 1, "loss": f"{mean:.6g}", "lr": f"{rate(step - 1):.4g}",
                    "seconds": f"{spent:.3f}", "images_per_second": f"{speed:.1f}"}
-            share_statistics(net, devices)  # every epoch, not when a checkpoint is due: the clock must not change the result
-            if curve and ((epoch + 1) % training.curve_every == 0 or step >= end):
+            share_statistics(net, many)  # every epoch, not when a checkpoint is due: the clock must not change the result
+            if curve and writes and ((epoch + 1) % training.curve_every == 0 or step >= end):
                 row.update({name: f"{value:.6g}" for name, value in curve(net, fitted).items()})
                 clock = time.perf_counter()  # the curve's own time is not training time
             rows.append(row)
-            _write_log(folder / LOG_FILE, rows)
-            if step >= end or step == stop_after or now - last_save > SAVE_SECONDS or ending is not None:
+            if writes:
+                _write_log(folder / LOG_FILE, rows)
+            due = many.first(lambda late=now - last_save > SAVE_SECONDS: late)
+            if step >= end or step == stop_after or due or ending is not None:
                 save()
                 last_save = clock = time.perf_counter()
             if ending is not None:
