@@ -22,7 +22,7 @@ from anchorface import cli as anchorface_cli
 from data_prep.synthetic.sets import generate
 from experiments.studies.label_offsets import OFFSETS_68, moved, read_offsets
 from gv import cli as gv_cli
-from gv.core import checkpoint, shipped
+from gv.core import checkpoint, detectors, shipped
 from gv.core.errors import InputError, one_of
 from gv.core.evaluate import true_points
 from gv.core.exits import AsWritten, Parser
@@ -102,23 +102,31 @@ def draw(recipe, folder):
 
 
 def pack(run, out):
-    """Store a run's net in ``out`` as packages carry it: weights as halves, and of the sidecar what prediction wants."""
+    """Store a run's net in ``out`` as packages carry it: weights as halves, of the sidecar what prediction wants, and how boxes
+    of detectors map."""
     sidecar, weights = checkpoint.read(run, "weights")
     checkpoint.save(out, {name: sidecar[name] for name in KEPT if name in sidecar},
                     {name: value.astype("float16") for name, value in weights.items()})
+    if (Path(run) / detectors.FITS_FILE).is_file():
+        shutil.copy(Path(run) / detectors.FITS_FILE, out)
 
 
 def measure(recipe, packed, faces, data):
-    """{"drawn", "real", "real, detector's boxes": report of ``eval``} of a packed net; real ones where ``data`` has them."""
+    """{"drawn", "real", "real, NAME's boxes": report of ``eval``} of a packed net; real ones where ``data`` has them, and in the
+    boxes of each detector that is installed and fitted."""
     name, split, _ = recipe.real
-    wanted = {"drawn": (faces, recipe.split(recipe.test), "index")}
+    wanted = {"drawn": (faces, recipe.split(recipe.test), [], "")}
     if data is not None and Path(data, name).is_dir():
-        wanted["real"], wanted["real, detector's boxes"] = ((Path(data, name), split, boxes) for boxes in ("index", "detector"))
+        real, fitted = Path(data, name), {detectors.CASCADE, *detectors.read_fits(packed)}
+        wanted["real"] = (real, split, [], "")
+        for found_by in detectors.installed():
+            if found_by in fitted:
+                end = "_detector" if found_by == detectors.CASCADE else f"_{found_by}"
+                wanted[f"real, {found_by}'s boxes"] = (real, split, ["--boxes", "detector", "--detector", found_by], end)
     reports = {}
-    for what, (index, part, boxes) in wanted.items():
-        _command(recipe, "eval", "--run", packed, "--data", index, "--split", part, "--boxes", boxes)
-        found = json.loads((packed / "metrics.json").read_text(encoding="utf-8"))
-        reports[what] = found[part + ("_detector" if boxes == "detector" else "")]
+    for what, (index, part, more, end) in wanted.items():
+        _command(recipe, "eval", "--run", packed, "--data", index, "--split", part, *more)
+        reports[what] = json.loads((packed / "metrics.json").read_text(encoding="utf-8"))[part + end]
     return reports
 
 
@@ -161,7 +169,9 @@ def install(name, out):
     fresh = target.with_name(f".{target.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(packed / checkpoint.FOLDER, fresh / checkpoint.FOLDER)
-    shutil.copy(packed / shipped.ABOUT, fresh)
+    for path in (packed / shipped.ABOUT, packed / detectors.FITS_FILE):
+        if path.is_file():
+            shutil.copy(path, fresh)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     _say(f"installed: {target}")
