@@ -259,6 +259,17 @@ def test_a_box_of_another_kind_goes_with_the_face():
     assert finder.looks == 1
 
 
+@pytest.mark.parametrize("redetect", [1, 2, 100])
+@pytest.mark.parametrize("kind", ["landmarks", "index"])
+@pytest.mark.parametrize("place", [0.0, 31.5, -400.0, 900.0])
+def test_a_net_that_has_learnt_nothing_stops_no_video(redetect, kind, place):
+    finder = Squares(kind)
+    finder.read = lambda crops: (np.full((len(crops), 68, 2), place), np.full((len(crops), 68), np.nan))
+    follower = following.Follower(finder, redetect, smooth=True)
+    for i, picture in enumerate(MOVING):
+        assert len(follower(picture, i / FPS)) == 1
+
+
 def test_given_boxes_alone_are_followed_and_tried_again_where_they_were():
     finder = Squares()
     follower = following.Follower(finder, boxes=[(19.5, 19.5, 59.5, 59.5)])

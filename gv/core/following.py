@@ -17,7 +17,7 @@ import numpy as np
 from gv.core import geometry
 from gv.core.detector import MATCH_IOU, overlap
 from gv.core.errors import InputError
-from gv.core.finding import FoundFace
+from gv.core.finding import FoundFace, check_box
 from gv.core.smoothing import OneEuro, Smoother
 from gv.core.video import Reader, Stopwatch
 
@@ -51,7 +51,7 @@ class _Track:
 
     def note(self, points):
         """How the box in which it was just seen lies about its landmarks."""
-        x0, y0, x1, y1 = geometry.square_box(geometry.tight_box(points))
+        x0, y0, x1, y1 = geometry.square_box(_rectangle(points))
         left, top, right, bottom = self.seen
         lies = np.array([left + right - x0 - x1, top + bottom - y0 - y1, 2 * (right - left), 2 * (bottom - top)]) / 2 / (x1 - x0)
         self.looks, self.seen = self.looks + 1, None
@@ -59,7 +59,7 @@ class _Track:
 
     def box_about(self, points):
         """The box that lies about landmarks as those do in which it was found."""
-        x0, y0, x1, y1 = geometry.square_box(geometry.tight_box(points))
+        x0, y0, x1, y1 = geometry.square_box(_rectangle(points))
         dx, dy, width, height = self.about * (x1 - x0)
         cx, cy = (x0 + x1) / 2 + dx, (y0 + y1) / 2 + dy
         return (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
@@ -98,13 +98,13 @@ class Follower:
             faces += self._read(image, self._look(image, seconds))
         shown = []
         for track, face in sorted(faces, key=lambda pair: pair[0].number):
-            square = geometry.square_box(geometry.tight_box(face.points))
+            square = geometry.square_box(_rectangle(face.points))
             if any(overlap(square, other.rectangle) >= SAME_FACE for other, _ in shown):
                 self._end(track, seconds)
                 continue
             track.rectangle = square
             shown.append((track, face))
-        return [self._follow(track, face, seconds) for track, face in shown]
+        return [self._follow(track, face, image, seconds) for track, face in shown]
 
     def _look(self, image, seconds):
         """Look for faces; those that are new, as tracks."""
@@ -146,7 +146,7 @@ class Follower:
             return list(zip(tracks, self.finder(image, [track.box for track in tracks]))) if tracks else []
 
     def _next_box(self, track, points):
-        return geometry.tight_box(points) if self.finder.crop.boxes == "landmarks" else track.box_about(points)
+        return _rectangle(points) if self.finder.crop.boxes == "landmarks" else track.box_about(points)
 
     def _is_lost(self, track, face, image):
         """Whether what was read in a box is a face no more: poor scores, or landmarks that have left the box or the picture."""
@@ -155,18 +155,20 @@ class Follower:
         score = np.mean(face.scores)
         if score < LOST_SHARE * track.best or track.missed >= MISSED_LOOKS and not score >= LOST_SHARE * self.best:
             return True
-        x0, y0, x1, y1 = geometry.tight_box(face.points)
+        x0, y0, x1, y1 = _rectangle(face.points)
         inside = 0 <= x0 + x1 <= 2 * image.shape[1] and 0 <= y0 + y1 <= 2 * image.shape[0]
-        if not inside or min(x1 - x0, y1 - y0) < SMALLEST_SIDE:
+        box = self._next_box(track, face.points)
+        if not inside or min(x1 - x0, y1 - y0) < SMALLEST_SIDE or not _is_usable(box, image):
             return True
-        return overlap(geometry.square_box(self._next_box(track, face.points)), geometry.square_box(face.box)) < MATCH_IOU
+        return overlap(geometry.square_box(box), geometry.square_box(face.box)) < MATCH_IOU
 
-    def _follow(self, track, face, seconds):
+    def _follow(self, track, face, image, seconds):
         """The face as it is given out, after its track has learnt where to look next."""
         if track.seen:
             track.note(face.points)
         box = self._next_box(track, face.points)
-        if not self.alone and overlap(geometry.square_box(box), geometry.square_box(track.box)) < STEADY:
+        moved = overlap(geometry.square_box(box), geometry.square_box(track.box)) < STEADY
+        if moved and not self.alone and _is_usable(box, image):
             track.box = box
         track.best = max(track.best, float(np.mean(face.scores)))      # which of NaN stays what it is
         self.best = max(self.best, track.best)
@@ -175,6 +177,20 @@ class Follower:
             track.smoother = track.smoother or Smoother(self.smooth)
             points = track.smoother(points, seconds, track.rectangle[2] - track.rectangle[0])
         return FollowedFace(points, face.box, face.scores, track.number)
+
+
+def _rectangle(points):
+    """The landmarks' rectangle; of a net that has learnt nothing, whose points may all be one, with sides of a pixel."""
+    x0, y0, x1, y1 = geometry.tight_box(points)
+    return (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+
+
+def _is_usable(box, image):
+    """Whether there is something of the picture in a box."""
+    try:
+        return bool(check_box(box, image))
+    except InputError:
+        return False
 
 
 def _nearest(tracks, box):
