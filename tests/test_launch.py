@@ -29,7 +29,7 @@ from gv.core.train import read_log, train
 
 FACES, EPOCHS = 11, 4       # batches of 4, 4 and 3
 SETTINGS = {**TINY, "epochs": EPOCHS, "detector_faces": 0, "lr": 1e-3}
-WAIT = 120
+WAIT = 240
 
 
 # --- whole trainings
@@ -542,6 +542,7 @@ def allreduce_(tensor, average, name, priority): open(os.environ["SAW"], "a").wr
 HOROVODRUN = """#!{python}
 import os, subprocess, sys
 print("asked:", sys.argv[1:6])
+print("[3]<stderr>:a line\\n[3]<stderr>:", flush=True)
 sys.exit(subprocess.call(sys.argv[6:]))
 """
 
@@ -565,7 +566,7 @@ def test_horovod_sums_where_it_is_there(index, tmp_path, monkeypatch):
                           env=environment, capture_output=True, timeout=WAIT)
     out = done.stdout.decode()
     assert done.returncode == 0, out + done.stderr.decode()
-    assert "[workers] asked: ['--gloo', '-np', '1', '-H', 'localhost:1']" in out
+    assert out.startswith("[workers] asked: ['--gloo', '-np', '1', '-H', 'localhost:1']\n[worker 3] a line\n[workers] ")
     saw = (tmp_path / "saw").read_text().splitlines()
     assert saw[0] == "init" and any(line.startswith("False gradient ") for line in saw) and "False step" in saw
     one, ring = weights(tmp_path / "one"), weights(tmp_path / "run")

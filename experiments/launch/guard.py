@@ -109,7 +109,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     environment = {**os.environ}
     environment.pop("PORT", None)      # ps-lite would take it for its own
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // arguments.share)))
+    # a core is left free, for loading and for what the network wants: OpenMP's waiting threads lose threefold beside others
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (cores() - 1) // arguments.share)))
     for name in filter(environment.get, ADDRESSES):
         try:
             environment[name] = numeric(environment[name])

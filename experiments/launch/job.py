@@ -17,6 +17,7 @@ from gv.core import member
 from gv.core.exits import BAD_INPUT, Interrupted
 
 WORDS = re.compile(rb"\x1f([^\x1f\r\n]*)\x1f")      # between two marks, as gv.core.member says them
+OF_RING = re.compile(r"\[(\d+)\]<std(?:out|err)>:(.*)")      # a line of a rank, as horovodrun has it
 SETTLE_SECONDS = 20.0     # for the other processes, when the first worker has come to its end
 SAVE_SECONDS = 120.0      # for all workers to save what they have, when an end was asked for
 KILL_SECONDS = 10.0       # for a guard to end its process
@@ -91,10 +92,13 @@ class Process:
                 events.put((self, word.decode("utf-8", "replace")))
             *lines, rest = re.split(rb"[\r\n]", WORDS.sub(b"", rest))
             for line in lines + ([rest] if not data else []):
-                text = line.decode("utf-8", "replace").rstrip()
+                text, name = line.decode("utf-8", "replace").rstrip(), self.name
+                if OF_RING.match(text):
+                    rank, text = OF_RING.match(text).groups()
+                    name = f"worker {rank}"
                 if text:
                     self.last = text
-                    say(f"[{self.name}] {text}")
+                    say(f"[{name}] {text}")
             if not data:
                 break
         self.code = self.process.wait()
@@ -153,13 +157,15 @@ class Job:
         common = {"DMLC_NUM_WORKER": str(len(plan.workers())), "DMLC_NUM_SERVER": str(plan.servers),
                   "DMLC_PS_ROOT_URI": plan.hosts[0].reached()}
         serve = [plan.python, "-c", SERVE]
-        self._add("scheduler", plan.hosts[0], serve, {**common, **plan.hosts[0].network(), "DMLC_ROLE": "scheduler"}, port=True)
+        # of more, OpenMP's would wait in loops between sums, on the cores that the workers compute on
+        serving, first = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}, plan.hosts[0]
+        self._add("scheduler", first, serve, {**common, **serving, **first.network(), "DMLC_ROLE": "scheduler"}, port=True)
         while self.port is None:
             self._look(stop)
         common["DMLC_PS_ROOT_PORT"] = self.port
         for number in range(plan.servers):
             host = plan.hosts[number % len(plan.hosts)]
-            self._add(f"server {number}", host, serve, {**common, **host.network(), "DMLC_ROLE": "server"})
+            self._add(f"server {number}", host, serve, {**common, **serving, **host.network(), "DMLC_ROLE": "server"})
         for rank, (host, slot) in enumerate(plan.workers()):
             environment = {**common, **host.network(), "DMLC_ROLE": "worker", member.ENGINE: "dist", member.RANK: str(rank),
                            member.BEATS: "1"}
