@@ -3,7 +3,8 @@
     python -m experiments.studies.face_detectors --data data/300w --faces 120
 
 The faces are the test set's, evenly spread, and those of all sets that are turned furthest; the detectors' maps are fitted on
-training faces, as training fits them. All detectors take turns at every picture, in one thread.
+training faces, as training fits them. All detectors take turns at every picture, in one thread; times are the processor's, which
+other work on the machine changes less.
 """
 
 import os
@@ -116,9 +117,9 @@ def compare(finders, maps, index, faces, make):
     for number, face in enumerate(faces):
         picture, target = make(read_picture(os.path.join(str(index.folder), face.image)), face.points, number, rng)
         for name, find in finders.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             boxes = find(picture)
-            seconds[name].append(time.perf_counter() - begin)
+            seconds[name].append(time.process_time() - begin)
             match = detector.best_match(boxes, target)
             others[name].append(len(boxes) - (match is not None))
             if match is not None:
