@@ -26,6 +26,7 @@ from experiments.harness.grid import Cell, Measure, Table, Train, View
 from experiments.harness.jobs import Place, collect
 from gv.core import exits
 from gv.core.errors import InputError
+from gv.core.files import Lock
 
 GV = Train("gv", "300w")
 FULL = View("full")
@@ -65,6 +66,26 @@ def test_without_dask_or_without_a_scheduler_one_line_says_so(tmp_path, monkeypa
     assert said.out == "" and len(said.err.splitlines()) == 1
     assert said.err.startswith("--scheduler: Dask's scheduler cannot be imported") and "cluster" in said.err
     assert not (tmp_path / "data").exists(), "no faces are drawn for nothing"
+
+
+def test_what_a_killed_command_left_to_compare_folders_goes_with_the_next(tmp_path):
+    (tmp_path / ".experiments-killed").touch()
+    (tmp_path / ".other").touch()
+    with cluster.mark(tmp_path, ".experiments-first"), cluster.mark(tmp_path, ".experiments-second"):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".experiments-first", ".experiments-second", ".other"]
+
+
+def test_a_record_is_written_though_another_machine_takes_its_temporary_file_for_a_leftover(tmp_path, monkeypatch):
+    record, replaced = {"key": "k", "kind": "train", "sources": "s", "views": {}}, os.replace
+
+    def take(source, target):
+        monkeypatch.setattr(os, "replace", replaced)
+        os.unlink(source)
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", take)
+    records.write(tmp_path, record)
+    assert records.read(tmp_path, "k")["sources"] == "s" and len(list(tmp_path.iterdir())) == 1
 
 
 def run_worker(job, place, capsys, **change):
@@ -148,6 +169,17 @@ def here(monkeypatch):
     yield made
     for each in made.clusters:
         each.close()
+
+
+@pytest.mark.parametrize("address, said", [
+    ("nonsense", '--scheduler: "nonsense"; expected the address'),
+    ("tcp://127.0.0.1:9", "--scheduler: no scheduler at tcp://127.0.0.1:9 ("),
+])
+def test_no_scheduler_there_is_one_line(here, place, monkeypatch, capsys, address, said):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
+    assert command.main(table_of(1), "", ["--preset", "smoke", "--out", place.out, "--scheduler", address]) == 2
+    found = capsys.readouterr()
+    assert found.out == "" and found.err.startswith(said) and len(found.err.splitlines()) == 1 and not Path(place.out).exists()
 
 
 def run(address, table, place, devices="cpu:0", together=False):
@@ -236,7 +268,7 @@ def test_where_all_refuse_the_command_ends_with_one_line(here, place):
 
 
 def test_workers_that_see_another_folder_are_refused(here, place, monkeypatch):
-    monkeypatch.setattr(cluster, "write_text", lambda *_: None)     # as if the file were elsewhere
+    monkeypatch.setattr(cluster, "mark", lambda *_: Lock(None))     # as if the file were elsewhere
     with pytest.raises(InputError, match="another folder .*runs than the command's; expected one on a file system that all"):
         run(here(1).scheduler_address, table_of(1), place)
     assert journal(place.out) == []
@@ -257,6 +289,16 @@ def test_the_plan_counts_what_the_workers_have(here, place, capsys):
         assert command.main(table_of(4), "", arguments + more) == 0
         assert f"with {beside} side by side" in capsys.readouterr().out
     assert journal(place.out) == []
+
+
+def test_a_worker_that_joins_later_takes_its_share(here, place):
+    local, table, found = here(1), table_of(8), []
+    threading.Thread(target=lambda: found.append(run(local.scheduler_address, table, place)), daemon=True).start()
+    wait_until(lambda: steps(place))
+    local.scale(2)
+    wait_until(lambda: found)
+    assert found == [[]] and len(steps(place)) == 8 * STEPS
+    assert len(overlaps(journal(place.out))) > 0, "both had a cpu:0 of their own at once"
 
 
 def stop_after_first(patch, error):

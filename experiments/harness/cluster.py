@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import uuid
@@ -13,11 +14,13 @@ from experiments.harness import on_worker, records
 from experiments.harness.jobs import sets_of
 from experiments.harness.scheduling import LOG_FILE, arguments_of, say_stopping
 from gv.core.errors import InputError
-from gv.core.files import write_text
+from gv.core.files import lock
 
+ADDRESS = re.compile(r"inproc://\S+|([a-z]+://)?[^\s/]+:\d+")
 CONNECT_SECONDS = 20
 WAIT_SECONDS = 30.0      # for a first worker that has the device
 LOOK_SECONDS = 5.0       # between looks at the workers while no run ends
+MARK = ".experiments-"   # begins the names of files that say whose folder it is
 KEPT_VARIABLES = ("OMP_NUM_THREADS", "MXNET_")    # of the command's environment, which change what a run computes, ...
 OWN_VARIABLES = ("MXNET_HOME",)                   # ... and those that are each machine's own
 
@@ -29,12 +32,15 @@ def connect(address):
     except ImportError as error:
         raise InputError("--scheduler", f"Dask's scheduler cannot be imported ({error})", "",
                          'install it on every machine: pip install ".[cluster]"') from None
+    expected = "the address that dask scheduler prints, such as tcp://host:8786"
+    if not ADDRESS.fullmatch(address):
+        raise InputError("--scheduler", f'"{address}"', expected, "see docs/cluster.md")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)    # what is lost is said here, in one line
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="experiments")
     except (OSError, ValueError) as error:
-        raise InputError("--scheduler", f"no scheduler at {address} ({str(error) or type(error).__name__})",
-                         "the address that dask scheduler prints, such as tcp://host:8786", "see docs/cluster.md") from None
+        raise InputError("--scheduler", f"no scheduler at {address} ({str(error) or type(error).__name__})", expected,
+                         "see docs/cluster.md") from None
 
 
 def device_of(devices, together):
@@ -75,13 +81,23 @@ def _variables(kind):
     return kept
 
 
+def mark(folder, name):
+    """The ``Lock`` on a file in a folder, by which workers see that it is theirs too; what killed commands left there goes."""
+    for path in Path(folder).glob(f"{MARK}*"):
+        left = lock(folder, path.name, wait=False)
+        if left:
+            path.unlink(missing_ok=True)
+            left.close()
+    return lock(folder, name)
+
+
 class Cluster:
     """Runs jobs on the workers of a scheduler, one a device: a context, with the interface of ``scheduling.Processes``."""
 
     def __init__(self, address, tables, seeds, place, devices="cpu:0", together=False):
         self.address, self.asked, self.place = address, (tables, seeds, place), place
         self.kind, self.count = device_of(devices, together)
-        self.name = f"experiments-{uuid.uuid4().hex[:12]}"
+        self.name, self.marks = f"{MARK[1:]}{uuid.uuid4().hex[:12]}", []
         self.shared = [str(Path(folder, f".{self.name}")) for folder in (place.out, place.records)]
         self.refused, self.done, self.waiting, self.ended = {}, 0, {}, Queue()
         self.told = False
@@ -95,8 +111,7 @@ class Cluster:
             if not self._usable():
                 have = "; ".join(f"{address}: {_text(worker['resources'])}" for address, worker in workers(self.client).items())
                 raise self._none(f"no worker has {self.kind}={self.count} ({have or 'no worker at all'})")
-            for path in self.shared:
-                write_text(path, "the folder that a command and its workers share while it runs\n")
+            self.marks += [mark(folder, f".{self.name}") for folder in (self.place.out, self.place.records)]
         except BaseException:
             self.__exit__()
             raise
@@ -106,6 +121,8 @@ class Cluster:
         for path in self.shared:
             with suppress(OSError):
                 os.unlink(path)
+        for each in self.marks:
+            each.close()
         with suppress(OSError):
             self.client.close()
 
