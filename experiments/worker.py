@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from experiments.harness.on_worker import REFUSED
 from gv.core import exits
 from gv.core.files import lock
 
@@ -89,12 +90,16 @@ def main(arguments=None):
     parser.add_argument("--data")
     parser.add_argument("--start", default="scratch")
     parser.add_argument("--parent", type=int)
+    parser.add_argument("--sources")                                # what a command on another machine means: the hash of the
+    parser.add_argument("--index", action="append", default=[])     # job's code, and NAME=HASH of the sets it runs on
     args = parser.parse_args(arguments)
     if args.parent:
         end_with(args.parent)
     from experiments import catalogue
+    from experiments.harness import code_hash, records
     from experiments.harness.grid import Train
     from experiments.harness.jobs import Place, collect
+    from gv.core.devices import parse_devices
     from gv.core.errors import InputError
     place = Place(args.preset, args.data, args.out, args.records, args.start)
     tables = [catalogue.get_table(name) for name in args.table.split(",")]
@@ -105,12 +110,27 @@ def main(arguments=None):
             raise InputError("--key", args.key, f"a job of {args.table}")
         return found[0]
 
+    def check():
+        """InputError where this machine's code, data or devices are not those of the command."""
+        for name, expected in (text.split("=") for text in args.index):
+            dataset = place.dataset(name)
+            found = records.key_of(dataset.identity)
+            if found != expected:
+                raise InputError(dataset.folder, f"an index of {name} with the digest {found}", f"the command's, {expected}",
+                                 "prepare the same data on every machine")
+        if args.sources != find().sources:
+            raise InputError(code_hash.ROOT, f"code with the hash {find().sources[:12]}", f"the command's, {args.sources[:12]}",
+                             "bring every machine to the same commit")
+        parse_devices(args.devices)
+
     def go():
         with lock(find().folder, LOCK_FILE):
             todo = find()     # again: another process may have finished it while this one waited
             if not todo.finished():
                 (run_train if isinstance(todo.source, Train) else run_measure)(todo, place, args.devices, args.beside)
 
+    if args.sources and exits.run(check):
+        return REFUSED
     return exits.run(go)
 
 

@@ -368,7 +368,7 @@ def test_a_start_is_for_methods_with_published_weights(place):
     assert ours.identity["config"]["training"]["start"] == "imagenet" and ours.key != theirs.key
     regression = Train("regression", "300w")
     assert make_job(regression, 0, begun).key == make_job(regression, 0, replace(place, preset="paper")).key
-    assert "--start" in scheduling._command(ours, [], [0], begun, "cpu:0", 1)
+    assert "--start" in scheduling.arguments_of(ours, [], [0], begun)
 
 
 def test_cross_leaves_out_what_is_none():

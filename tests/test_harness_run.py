@@ -359,7 +359,7 @@ def test_one_run_a_device_side_by_side(harness, devices, together, slots):
     pretend = Pretend(len(slots))
     harness.patch.setattr(scheduling, "subprocess", popen(pretend))
     jobs = list(collect([table], [0], place).values())
-    assert scheduling.run_all(jobs, [table], [0], place, devices, together, quiet=True) == []
+    assert scheduling.run_all(jobs, place, scheduling.Processes([table], [0], place, devices, together), quiet=True) == []
     assert set(pretend.devices) == slots and len(pretend.devices) == 6 and pretend.enough.is_set()
 
 
@@ -380,7 +380,7 @@ def test_an_interruption_ends_the_workers_and_starts_no_other(harness):
     harness.patch.setattr(scheduling, "describe", interrupt)    # called as the end of the first run is shown
     began = time.monotonic()
     with pytest.raises(exits.Interrupted, match="1 of 8 runs were finished and are kept, .* the same command goes on"):
-        scheduling.run_all(jobs, [table], [0], place, "cpu:0,1", quiet=True)
+        scheduling.run_all(jobs, place, scheduling.Processes([table], [0], place, "cpu:0,1"), quiet=True)
     assert time.monotonic() - began < 30 and threading.active_count() <= threads + 1
     assert sorted(pretend.ended) == sorted(pretend.devices) and len(pretend.devices) <= 2
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from experiments.harness import claims, estimates, records, scheduling
+from experiments.harness import claims, cluster, estimates, records, scheduling
 from experiments.harness.datasets import EMBEDDED
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import RECORDS, SMOKE, STARTS, Place, absent, collect, records_of, sets_of, unique
@@ -31,6 +31,9 @@ def parser(program, text):
     options.add_argument("--start", choices=STARTS, default=STARTS[0],
                          help="imagenet: encoders that the model zoos have weights of begin from those, which are downloaded or "
                               "lie in $MXNET_HOME/models (default %(default)s)")
+    options.add_argument("--scheduler", metavar="ADDRESS",
+                         help="run on the workers of this Dask scheduler (docs/cluster.md), which choose the devices' numbers: "
+                              "--devices says their kind, and with --together how many share a run")
     options.add_argument("--together", action="store_true", help="one run at a time over all devices")
     options.add_argument("--seeds", type=int, default=1, help="runs of every row, with seeds 0, 1, ... (default %(default)s)")
     options.add_argument("--out", default="runs", help="folder of runs (default %(default)s)")
@@ -46,21 +49,28 @@ def place_of(args):
     """The ``Place`` of parsed arguments; InputError for a number of seeds or a folder that cannot be."""
     if args.seeds < 1:
         raise InputError("--seeds", args.seeds, "at least 1")
-    parse_devices(args.devices, there=not args.dry_run)     # a plan may be for another machine
+    parse_devices(args.devices, there=not (args.dry_run or args.scheduler))     # a plan may be for another machine
     if args.data and not Path(args.data).is_dir():
         raise InputError("--data", f"no folder {args.data}", "a folder of prepared indexes", "prepare them: see docs/data.md")
     return Place(args.preset, args.data, args.out, args.records or records_of(args.preset, args.out), args.start)
 
 
-def dry_run(jobs, place, devices, together):
+def pool_of(tables, seeds, place, args):
+    """What runs the jobs of tables: the workers of a scheduler, or processes of this machine."""
+    if args.scheduler:
+        return cluster.Cluster(args.scheduler, tables, seeds, place, args.devices, args.together)
+    return scheduling.Processes(tables, seeds, place, args.devices, args.together)
+
+
+def dry_run(jobs, place, devices, together, scheduler=None):
     """[(line, seconds or None)] of the jobs that are missing, and the whole time as text."""
     known = estimates.speeds(records.read_all(place.records))
     sharing = len(devices.split(",")) if together else 1
     found = [(scheduling.describe(job), *estimates.seconds(job, place, known, devices, sharing))
              for job in jobs if not job.finished()]
     rows, scaled = [(line, seconds) for line, seconds, _ in found], sum(scaled for *_, scaled in found)
-    beside = len(scheduling.slots(devices, together))
-    total = sum(seconds for _, seconds in rows if seconds is not None) / beside
+    beside = cluster.side_by_side(scheduler, devices, together) if scheduler else len(scheduling.slots(devices, together))
+    total = sum(seconds for _, seconds in rows if seconds is not None) / max(beside, 1)
     unknown = sum(seconds is None for _, seconds in rows)
     text = f"{len(jobs) - len(rows)} of {len(jobs)} recorded"
     if not rows:
@@ -155,7 +165,7 @@ def run_tables(tables, args):
         keys = [table.key for table in tables if name in absent([table], place)]
         print(f"{name} is not prepared in {place.data}: what {', '.join(keys)} want of it is left out", file=sys.stderr)
     if args.dry_run:
-        rows, text = dry_run(unique(jobs), place, args.devices, args.together)
+        rows, text = dry_run(unique(jobs), place, args.devices, args.together, args.scheduler)
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
@@ -167,7 +177,7 @@ def run_tables(tables, args):
         return
     failed = []
     if not args.no_run:
-        failed = scheduling.run_all(unique(jobs), tables, seeds, place, args.devices, args.together)
+        failed = scheduling.run_all(unique(jobs), place, pool_of(tables, seeds, place, args))
         jobs = collect(tables, seeds, place, args.any_sources)
     shown = [Results(table, jobs, seeds, place) for table in tables]
     folders = [keep(results) for results in shown]

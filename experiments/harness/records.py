@@ -49,7 +49,11 @@ def unpack_errors(text):
 def write(folder, record):
     """Write a record whole or not at all; returns its path."""
     remove_leftovers(folder)
-    return write_json(Path(folder, f"{record['key']}.json"), {"format": FORMAT, **record}, sort_keys=True)
+    path, values = Path(folder, f"{record['key']}.json"), {"format": FORMAT, **record}
+    try:
+        return write_json(path, values, sort_keys=True)
+    except FileNotFoundError:   # another machine, on which our process has no such number, took the temporary file for a leftover
+        return write_json(path, values, sort_keys=True)
 
 
 def read(folder, key):

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from queue import Queue
 
 from tqdm import tqdm
 
 from experiments.harness import datasets, estimates
 from experiments.harness.grid import Measure, Train
+from experiments.harness.on_worker import follow, reason_of
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted
 
@@ -57,98 +57,106 @@ def encoder_text(job):
     return f"{encoder}; " if encoder else ""
 
 
-def _command(job, tables, seeds, place, device, beside):
-    command = [sys.executable, "-m", "experiments.worker", "--table", ",".join(table.key for table in tables),
-               "--key", job.key, "--preset", place.preset, "--out", place.out, "--records", place.records, "--devices", device,
-               "--seeds", str(max(seeds) + 1), "--beside", str(beside), "--parent", str(os.getpid())]
-    return command + (["--data", place.data] if place.data else []) + ["--start", place.start]
+def arguments_of(job, tables, seeds, place):
+    """The command line of experiments.worker for a job, without what depends on where it runs."""
+    return ["--table", ",".join(table.key for table in tables), "--key", job.key, "--preset", place.preset, "--out", place.out,
+            "--records", place.records, "--seeds", str(max(seeds) + 1), "--start", place.start,
+            *(["--data", place.data] if place.data else [])]
 
 
-def run_all(jobs, tables, seeds, place, devices="cpu:0", together=False, quiet=False):
-    """Run what is not finished; returns [(job, reason)] of those that failed.
+class Processes:
+    """Runs jobs in processes of this machine, one a slot: a context, which ``cluster.Cluster`` can stand for."""
 
-    devices: as ``--devices``; one run a device side by side, or, together, one run at a time over all of them. Trainings come
-    before the measurements that read them.
+    def __init__(self, tables, seeds, place, devices="cpu:0", together=False):
+        self.asked, self.free = (tables, seeds, place), Queue()
+        for slot in slots(devices, together):
+            self.free.put(slot)
+        self.beside, self.done = self.free.qsize(), 0
+        self._running, self._held, self._stopped = set(), threading.Lock(), threading.Event()
+        self._environment = {**os.environ}
+        if devices.startswith("cpu"):
+            self._environment.setdefault("OMP_NUM_THREADS", "1")   # beside the loader's thread, more of them are slower
+
+    def __enter__(self):
+        self._pool = ThreadPoolExecutor(self.beside)
+        return self
+
+    def __exit__(self, *error):
+        self._pool.shutdown(wait=True)
+
+    def run(self, jobs):
+        """(job, reason why it failed or "") of every job."""
+        return zip(jobs, self._pool.map(self._work, jobs))
+
+    def _work(self, job):
+        device = self.free.get()
+        try:
+            command = [sys.executable, "-m", "experiments.worker", *arguments_of(job, *self.asked), "--devices", device,
+                       "--beside", str(self.beside), "--parent", str(os.getpid())]
+            with self._held:
+                if self._stopped.is_set():
+                    return ""
+                # a group of its own: Ctrl-C reaches it through this process alone, once
+                process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self._environment,
+                                           start_new_session=True)
+                self._running.add(process)
+            said = follow(process, job.folder / LOG_FILE)
+            code = process.wait()
+            with self._held:
+                self._running.discard(process)
+                self.done += not code and not self._stopped.is_set()
+            return reason_of(code, said)
+        except OSError as error:
+            return f"{error.filename or 'a file'}: {error.strerror}"
+        finally:
+            self.free.put(device)
+
+    def stop(self):
+        """End the runs under way, which save what there is, and start no other; returns how many those were."""
+        with self._held:
+            self._stopped.set()
+            under_way = len(self._running)
+            for process in self._running:
+                process.terminate()
+        say_stopping(under_way)
+        self._pool.shutdown(wait=True)
+        return under_way
+
+
+def say_stopping(under_way):
+    """Tell the user that runs are about to end."""
+    if under_way:
+        print(f"\nstopping: {under_way} run{'s' if under_way > 1 else ''} under way will save what there is", file=sys.stderr,
+              flush=True)
+
+
+def run_all(jobs, place, pool, quiet=False):
+    """Run what is not finished on a pool, ``Processes`` or ``cluster.Cluster``; returns [(job, reason)] of those that failed.
+
+    Trainings come before the measurements that read them.
     """
     todo = [job for job in jobs if not job.finished()]
+    if not todo:
+        return []
     names = {name for job in todo for name in ([job.source.data] if isinstance(job.source, Train) else job.source.data)}
-    free = Queue()
-    for slot in slots(devices, together):
-        free.put(slot)
-    beside = free.qsize()
-    datasets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
-    failed, running, held, stopped = [], set(), threading.Lock(), threading.Event()
-    done = []
-    environment = {**os.environ}
-    if devices.startswith("cpu"):
-        environment.setdefault("OMP_NUM_THREADS", "1")   # beside the loader's thread, more of them are slower
-
-    def work(job):
-        device = free.get()
+    failed = []
+    with pool, tqdm(total=len(todo), unit="run", disable=quiet, file=sys.stderr) as bar:
         try:
-            command = _command(job, tables, seeds, place, device, beside)
-            with held:
-                if stopped.is_set():
-                    return
-                # a group of its own: Ctrl-C reaches it through this process alone, once
-                process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
-                                           start_new_session=True)
-                running.add(process)
-            said = _follow(process, job.folder / LOG_FILE)
-            code = process.wait()
-            with held:
-                running.discard(process)
-            if stopped.is_set():
-                return
-            if code:
-                failed.append((job, (said if code > 0 else f"ended by signal {-code}") or f"exit code {code}"))
-            else:
-                done.append(job)
-        except OSError as error:
-            failed.append((job, f"{error.filename or 'a file'}: {error.strerror}"))
-        finally:
-            free.put(device)
-
-    with tqdm(total=len(todo), unit="run", disable=quiet or not todo, file=sys.stderr) as bar, ThreadPoolExecutor(beside) as pool:
-        try:
+            datasets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
             for kind in (Train, Measure):
-                batch = [job for job in todo if isinstance(job.source, kind)]
-                for job, _ in zip(batch, pool.map(work, batch)):
+                for job, reason in pool.run([job for job in todo if isinstance(job.source, kind)]):
+                    if reason:
+                        failed.append((job, reason))
                     bar.set_postfix_str(describe(job)[:60], refresh=False)
                     bar.update()
         except BaseException as error:
-            with held:
-                stopped.set()
-                under_way = len(running)
-                for process in running:
-                    process.terminate()
-            if under_way:
-                print(f"\nstopping: {under_way} run{'s' if under_way > 1 else ''} under way will save what there is",
-                      file=sys.stderr, flush=True)
-            pool.shutdown(wait=True)      # they save what they have
+            under_way = pool.stop()
             if isinstance(error, (KeyboardInterrupt, Interrupted)):
-                kept = (f"{len(done)} of {len(todo)} runs were finished and are kept, "
+                kept = (f"{pool.done} of {len(todo)} runs were finished and are kept, "
                         f"{under_way} under way saved what there was; the same command goes on")
                 raise Interrupted(getattr(error, "number", signal.SIGINT), kept) from None
             raise
     return failed
-
-
-def _follow(process, path):
-    """What a process prints, put into a log as it comes, until it ends; returns the last line. A full disk costs the log."""
-    last, log = b"", None
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        log = open(path, "ab", buffering=0)
-    with process.stdout:
-        for line in process.stdout:
-            last = line.strip() or last
-            if log:
-                with suppress(OSError):
-                    log.write(line)
-    if log:
-        log.close()
-    return last.decode("utf-8", "replace")
 
 
 def explain(failed):
