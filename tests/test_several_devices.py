@@ -123,7 +123,7 @@ def test_evaluation_on_several_devices_is_equal_to_the_bit(index, run, devices):
 def test_eval_uses_the_devices_it_is_given(index, run, capfd):
     reports = []
     for devices in ("cpu:0", "cpu:0,1"):
-        assert command("gv", list(METHODS), ["smoke"], lambda: METHODS, [
+        assert command("gv", list(METHODS), ["smoke"], lambda: METHODS, None, [
             "eval", "--run", str(run), "--data", str(index.folder), "--split", "common", "--devices", devices, "--json"]) == 0
         reports.append(json.loads(capfd.readouterr().out))
     assert reports[0] == reports[1]

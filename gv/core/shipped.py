@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from gv.core.errors import InputError
-from gv.core.faces import NOT_JSON
 
 FOLDER, ABOUT = "weights", "about.json"
 
@@ -30,6 +29,6 @@ def about(run):
         return ""
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["says"])
-    except NOT_JSON as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"no description of weights ({type(error).__name__}: {error})", "the file that came with them",
                          "install the package again") from None
