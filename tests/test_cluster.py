@@ -144,8 +144,8 @@ def test_the_reason_of_an_end(code, said, reason):
 class Here:
     """A scheduler and workers in this process, whose jobs are stand-ins."""
 
-    def __init__(self, distributed, patch):
-        self.distributed, self.patch, self.clusters = distributed, patch, []
+    def __init__(self, distributed, patch, folder):
+        self.distributed, self.patch, self.folder, self.clusters = distributed, patch, folder, []
         self.popen(start)
 
     def popen(self, begin):
@@ -155,17 +155,17 @@ class Here:
         """A cluster of so many workers with so many devices each."""
         made = self.distributed.LocalCluster(**{
             "n_workers": workers, "threads_per_worker": devices, "processes": False, "dashboard_address": ":0",
-            "resources": {"cpu": devices}, "silence_logs": 50, **options})
+            "resources": {"cpu": devices}, "silence_logs": 50, "local_directory": self.folder, **options})
         self.clusters.append(made)
         return made
 
 
 @pytest.fixture
-def here(monkeypatch):
+def here(monkeypatch, tmp_path):
     distributed = pytest.importorskip("distributed", reason='needs Dask: pip install ".[cluster]"')
     monkeypatch.setattr(on_worker, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.5)
-    made = Here(distributed, monkeypatch)
+    made = Here(distributed, monkeypatch, str(tmp_path / "dask"))
     yield made
     for each in made.clusters:
         each.close()
