@@ -21,6 +21,7 @@ STEPS, STEP_SECONDS, SAVE_EVERY = 6, 0.05, 2
 def process(arguments):
     """Go on with the steps of a job from where they were saved; everything that happens goes into OUT/journal."""
     from experiments.worker import end_with
+    from gv.core.files import write_text
     parser = argparse.ArgumentParser()
     for name in ("key", "out", "devices", "sources", "beside"):
         parser.add_argument(f"--{name}", required=True)
@@ -46,10 +47,10 @@ def process(arguments):
             time.sleep(STEP_SECONDS)
             step += 1
             note("step", step=step)
-            if step % SAVE_EVERY == 0 or asked:
-                saved.write_text(str(step))
+            if step % SAVE_EVERY == 0:
+                write_text(saved, str(step))
         if asked:
-            saved.write_text(str(step))
+            write_text(saved, str(step))
         note("stopped" if asked else "end", step=step)
     print(f"the last line of {args.key}", flush=True)
     return 143 if asked else 0

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cluster_jobs import STEPS, journal, stand_in, start
+from cluster_jobs import SAVE_EVERY, STEPS, journal, stand_in, start
 from helpers import ROOT, child_environment, make_index
 
 from experiments import catalogue, worker
@@ -391,11 +391,14 @@ count.__module__ = "experiments.plots"     # a test's own module is none of the 
 
 # with workers and commands in processes of their own
 
+APART_STEPS = 80    # four seconds: longer than it takes to notice what is lost
+
+
 @pytest.fixture
 def apart(here, place):
     """A function that starts a Dask worker in a process of its own: its ``Popen``; and the address of the scheduler."""
     local, started = here(0, 1, processes=True), []
-    environment = {**child_environment(), "STAND_IN_STEPS": "40"}
+    environment = {**child_environment(), "STAND_IN_STEPS": str(APART_STEPS)}
 
     def begin():
         started.append(subprocess.Popen(
@@ -441,8 +444,9 @@ def test_a_lost_workers_job_is_taken_up_from_its_last_checkpoint(apart, place):
     assert len(begun) == 2 and begun[0]["parent"] != begun[1]["parent"]
     assert begun[1]["step"] >= 4 and begun[1]["step"] % 2 == 0
     made = [step for _, step in steps(place, lost["key"])]
-    assert set(made) == set(range(1, 41)) and len(made) <= 41, "at most the step after the last checkpoint twice"
-    assert len(steps(place)) - len(made) == 80, "the other jobs were left alone"
+    assert set(made) == set(range(1, APART_STEPS + 1))
+    assert len(made) <= APART_STEPS + SAVE_EVERY, "no more than what came after the last checkpoint twice"
+    assert len(steps(place)) - len(made) == 2 * APART_STEPS, "the other jobs were left alone"
 
 
 def test_a_command_that_is_killed_leaves_nothing_running_and_goes_on(apart, place, tmp_path):
@@ -461,5 +465,5 @@ def test_a_command_that_is_killed_leaves_nothing_running_and_goes_on(apart, plac
     wait_until(lambda: "stopped" in [line["what"] for line in journal(place.out)])
     assert not alive(journal(place.out)[0]["pid"]) or journal(place.out)[-1]["what"] == "stopped"
     assert run(address, table, place) == []
-    assert sorted(set(steps(place))) == sorted(steps(place)) and len(steps(place)) == 80
+    assert sorted(set(steps(place))) == sorted(steps(place)) and len(steps(place)) == 2 * APART_STEPS
     assert os.listdir(place.records) == []
