@@ -1,10 +1,14 @@
-"""MXNet 1.9.1 on Pythons that came after it: names that NumPy has dropped are put back before MXNet is imported.
+"""MXNet 1.9.1 and GluonCV beside what came after them: names that NumPy has dropped are put back before MXNet is imported, and
+PyTorch is out of GluonCV's sight while that is imported.
 
 ``install`` is called when ``gv`` is imported, which every part of this project does first; it loads nothing by itself. NumPy
-1.26, which Python 3.12 needs, lacks the aliases of built-in types; NumPy 2, which Python 3.13 needs, more.
+1.26, which Python 3.12 needs, lacks the aliases of built-in types; NumPy 2, which Python 3.13 needs, more. GluonCV refuses to be
+imported where PyTorch 2 is installed, for parts of it that are not used here.
 """
 
+import contextlib
 import importlib.abc
+import importlib.machinery
 import sys
 import warnings
 
@@ -55,8 +59,54 @@ class _BeforeMXNet(importlib.abc.MetaPathFinder):
             prepare()
 
 
+@contextlib.contextmanager
+def without_torch():
+    """``import torch`` fails within, as where it is not installed; whoever has it already keeps it."""
+    there, had = "torch" in sys.modules, sys.modules.get("torch")
+    sys.modules["torch"] = None
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+        if there:
+            sys.modules["torch"] = had
+
+
+class _GluonCV(importlib.abc.Loader):
+    """GluonCV's own loader, with PyTorch out of sight while it works."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self.loader
+        with without_torch():
+            self.loader.exec_module(module)
+
+
+class _BeforeGluonCV(importlib.abc.MetaPathFinder):
+    """Finds GluonCV where the others would."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "gluoncv":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _GluonCV(spec.loader)
+        return spec
+
+
+def _add(finder, module):
+    if module not in sys.modules and not any(isinstance(other, finder) for other in sys.meta_path):
+        sys.meta_path.insert(0, finder())
+
+
 def install():
-    """Have ``prepare`` called just before MXNet is imported, once."""
-    if sys.version_info >= FIRST and "mxnet" not in sys.modules and not any(
-            isinstance(finder, _BeforeMXNet) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _BeforeMXNet())
+    """Have ``prepare`` called just before MXNet is imported, where Python is new enough to need it, and GluonCV imported without
+    PyTorch in its sight; once."""
+    if sys.version_info >= FIRST:
+        _add(_BeforeMXNet, "mxnet")
+    _add(_BeforeGluonCV, "gluoncv")

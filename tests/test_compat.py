@@ -54,3 +54,43 @@ def test_every_package_that_imports_mxnet_sees_to_it_first(package):
     subprocess.run([sys.executable, "-c", f"import sys; {code}"], cwd=ROOT, env=child_environment(), check=True)
     loaded = f"import sys, {package}; assert 'gv' in sys.modules"
     subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, env=child_environment(), check=True)
+
+
+def run(code, folder):
+    environment = child_environment()
+    environment["PYTHONPATH"] = f"{folder}:{ROOT}"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("body", ["__version__ = '2.14.1'", "raise RuntimeError('its library does not load')"])
+def test_gluoncv_is_imported_beside_any_pytorch_and_gives_it_back(tmp_path, body):
+    (tmp_path / "torch.py").write_text(f"{body}\n")
+    refused = run("import gluoncv", tmp_path)
+    assert refused.returncode, "GluonCV bears this PyTorch by itself now: gv.compat need not hide it"
+    done = run("import gv, gluoncv, sys; from gluoncv.model_zoo import get_model; assert 'torch' not in sys.modules\n"
+               "assert not gluoncv._found_pytorch and gluoncv._found_mxnet\n"
+               "assert type(gluoncv.__spec__.loader).__module__.startswith('_frozen_importlib')", tmp_path)
+    assert done.returncode == 0, done.stderr
+    if body.startswith("__version__"):
+        done = run("import gv, torch; before = torch; import gluoncv; import torch; assert torch is before\n"
+                   "assert torch.__version__ == '2.14.1'", tmp_path)
+        assert done.returncode == 0, done.stderr
+        done = run("import gv, gluoncv, torch; assert torch.__version__ == '2.14.1'", tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_pytorch_comes_back_when_gluoncv_fails():
+    for there in ({"torch": "a module"}, {}):
+        before = dict(sys.modules)
+        sys.modules.pop("torch", None)
+        sys.modules.update(there)
+        try:
+            with pytest.raises(KeyError), compat.without_torch():
+                with pytest.raises(ImportError):
+                    import torch  # noqa: F401
+                raise KeyError
+            assert sys.modules.get("torch") == there.get("torch") and ("torch" in sys.modules) == bool(there)
+        finally:
+            sys.modules.pop("torch", None)
+            if "torch" in before:
+                sys.modules["torch"] = before["torch"]
