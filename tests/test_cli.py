@@ -531,6 +531,22 @@ def test_a_wrong_evaluation(run, data, arguments, words, capfd, monkeypatch):
     assert {path.name for path in run.iterdir()} == {"checkpoint", "config.json", "log.csv"}
 
 
+def test_the_mirrored_mean_is_measured_and_predicted(run, data, capfd):
+    stdout, _ = call(capfd, "eval", "--run", run, "--data", data, "--json", "--decode", "a:shift=none", "--mirrored")
+    decodings = json.loads(stdout)["decodings"]
+    assert list(decodings) == ["default", "a", "default+mirrored", "a+mirrored"]
+    assert decodings["default"]["nme_ion"] != decodings["default+mirrored"]["nme_ion"]
+    with open(run / "errors_common.csv", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert list(rows[0]) == ["image", "nme", "nme_a", "nme_default+mirrored", "nme_a+mirrored"]
+    face = read_split(data, "common")[0]
+    picture, box = f"{read_index(data).folder}/{face.image}", f"--box={','.join(map(str, face.box))}"
+    once, both = (np.array(json.loads(call(capfd, "predict", "--run", run, picture, box, "--json", "--set", "beyond_box=false",
+                                           *more)[0])["images"][0]["faces"][0]["points"]) for more in ([], ["--mirrored"]))
+    errors = [evaluate.face_errors(points[None], [face], "ion", 68)[0] for points in (once, both)]
+    assert errors == pytest.approx([float(rows[0]["nme"]), float(rows[0]["nme_default+mirrored"])], abs=1e-4)
+
+
 def test_the_old_name_of_decode_works_and_says_so(run, data, capfd):
     new, _ = call(capfd, "eval", "--run", run, "--data", data, "--json", "--decode", "a:shift=none")
     old, stderr = call(capfd, "eval", "--run", run, "--data", data, "--json", "--read", "a:shift=none")

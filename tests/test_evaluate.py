@@ -13,7 +13,7 @@ from gv.core import detector, draw, evaluate, geometry
 from gv.core.data import FaceDataset
 from gv.core.errors import InputError
 from gv.core.faces import read_split
-from gv.core.finding import check_box
+from gv.core.finding import Finder, check_box
 from gv.core.layouts import get_layout
 from gv.core.pictures import Crop, read_picture
 from gv.core.predict import Predictor, prediction_decoding
@@ -107,6 +107,69 @@ def test_batches_do_not_change_the_points(index, faces, run):
     decoders = {"d": loaded.method.decoder(loaded.method.Decoding(), fitted)}
     one, many = (evaluate.decode_faces(net, decoders, dataset, [mx.cpu()], batch=batch)["d"] for batch in (1, 7))
     np.testing.assert_allclose(one, many, atol=1e-3)
+
+
+class Leaning(Finder):
+    """Finds the leftmost and the rightmost bright pixel of a crop, which a mirror swaps, both two pixels too far right; it is sure
+    of what is in the crop's left half."""
+
+    crop = Crop(size=64, boxes="landmarks")
+    layout = replace(get_layout(68), size=2, flip=(1, 0))
+
+    def read(self, crops):
+        columns = [np.nonzero(crop[..., 1] > 128)[1] for crop in crops]
+        rows = [np.nonzero(crop[..., 1] > 128)[0] for crop in crops]
+        points = np.array([[(x.min(), y[x.argmin()]), (x.max(), y[x.argmax()])] for x, y in zip(columns, rows)], np.float64)
+        return points + (2, 0), (points[..., 0] < 32).astype(float)
+
+
+def test_what_a_net_does_wrong_to_one_side_the_mirror_image_takes_back():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[20, 10] = picture[30, 50] = 255
+    finder, box = Leaning(), (-0.5, -0.5, 63.5, 63.5)
+    (plain,) = finder(picture, [box])
+    np.testing.assert_allclose(plain.points, [(12, 20), (52, 30)], atol=1e-9)
+    np.testing.assert_allclose(plain.scores, [1, 0])
+    (mirrored,) = finder.use("cascade", mirrored=True)(picture, [box])
+    np.testing.assert_allclose(mirrored.points, [(10, 20), (50, 30)], atol=1e-9)
+    np.testing.assert_allclose(mirrored.scores, [0.5, 0.5])
+    assert finder.use("cascade")(picture, [box])[0].points.tolist() == plain.points.tolist()
+    finder.layout = None
+    with pytest.raises(InputError, match="no layout"):
+        finder.use("cascade", mirrored=True)
+
+
+def test_the_mirrored_mean_is_the_same_of_the_mirrored_picture(index, faces, run):
+    plain, both = Predictor(METHODS, run), Predictor(METHODS, run).use("cascade", mirrored=True)
+    dataset, flip = FaceDataset(index.folder, faces[:4], 68, plain.crop), np.asarray(get_layout(68).flip)
+    apart = {"plain": [], "both": []}
+    for i, face in enumerate(dataset.faces):
+        picture, (x0, y0, x1, y1) = dataset.picture(i), face.box
+        last = picture.shape[1] - 1
+        for name, finder in (("plain", plain), ("both", both)):
+            (here,) = finder(picture, [face.box])
+            (there,) = finder(np.ascontiguousarray(picture[:, ::-1]), [(last - x1, y0, last - x0, y1)])
+            apart[name].append(np.abs(there.points[flip] * (-1, 1) + (last, 0) - here.points).mean())
+    assert max(apart["both"]) < 0.1 * min(apart["plain"]), apart
+
+
+def test_evaluation_has_the_mirrored_mean_as_prediction_has_it(index, faces, run):
+    loaded, _, fitted, net = open_run(METHODS, run, [mx.cpu()])
+    dataset = FaceDataset(index.folder, faces[:5], 68, loaded.crop)
+    decoders = {name: loaded.method.decoder(loaded.method.Decoding(beyond_box=beyond), fitted)
+                for name, beyond in (("off", False), ("on", True))}
+    seen = []
+    found = evaluate.decode_faces(net, decoders, dataset, [mx.cpu()], batch=2, mirrored=True,
+                                  observe=lambda outputs, true: seen.append(outputs[0].asnumpy()))
+    alone = []
+    for name, points in evaluate.decode_faces(net, decoders, dataset, [mx.cpu()], batch=2,
+                                              observe=lambda outputs, true: alone.append(outputs[0].asnumpy())).items():
+        np.testing.assert_array_equal(points, found[name])
+    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(alone))
+    assert list(found) == ["off", "on", "off+mirrored", "on+mirrored"]
+    predictor = Predictor(METHODS, run, decoding={"beyond_box": False}).use("cascade", mirrored=True)
+    for i, face in enumerate(dataset.faces):
+        np.testing.assert_allclose(predictor(dataset.picture(i), [face.box])[0].points, found["off+mirrored"][i], atol=1e-3)
 
 
 def test_errors_csv(tmp_path, faces):

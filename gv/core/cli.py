@@ -76,6 +76,8 @@ def _parser(program, method_names, presets, more):
                           help="another way to make points of outputs, e.g. bbs:beyond_box=true; may be repeated")
     evaluate.add_argument("--read", action=_Renamed, dest="decode", default=[], now="--decode", help="the old name of --decode",
                           metavar="NAME:KEY=VALUE,...")
+    evaluate.add_argument("--mirrored", action="store_true",
+                          help="measure each decoding's mean over a crop and its mirror image too")
     evaluate.add_argument("--threshold", type=float, default=0.1, help="of failure rate and AUC (default %(default)s)")
 
     predict = command("predict", "Find landmarks on pictures, on a video, or by a camera.",
@@ -108,6 +110,8 @@ def _parser(program, method_names, presets, more):
     predict.add_argument("--frames", type=int, metavar="N", help="end after so many frames")
     predict.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                          help="how outputs become points, e.g. beyond_box=false")
+    predict.add_argument("--mirrored", action="store_true",
+                         help="give the mean over a face and its mirror image, in twice the time")
     predict.add_argument("--backend", choices=("mxnet", "onnx"),
                          help="onnx: insist on a folder that export wrote, which needs no MXNet (default: what --run holds)")
 

@@ -168,7 +168,7 @@ def eval(arguments, methods):
     if arguments.shrink:
         name += f"_shrink{arguments.shrink:g}"
     matrices = [run.crop.matrix(box, arguments.shrink) for box in boxes]
-    found = evaluate.measure(run, fitted, net, index, dataset, decodings, devices, matrices)
+    found = evaluate.measure(run, fitted, net, index, dataset, decodings, devices, matrices, arguments.mirrored)
     errors = found.errors
     covered = [coverage.coverage(geometry.transform_points(matrix, face.points), run.crop.size)
                for matrix, face in zip(matrices, faces)]
@@ -180,14 +180,14 @@ def eval(arguments, methods):
               "coverage": round(float(np.median(covered)), 4), "coverage_trained": sidecar.get("coverage"),
               "other_boxes": other_boxes,
               "mean_shape": evaluate.mean_shape_error(run, index, faces, matrices),
-              "decodings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in decodings}}
+              "decodings": {key: _summary(errors[key], index.normaliser, arguments.threshold) for key in errors}}
     if found.own:
         report["diagnostics"] = evaluate.summarise(found.own)
-    yaw = {key: evaluate.by_yaw(errors[key][index.normaliser], faces) for key in decodings}
+    yaw = {key: evaluate.by_yaw(errors[key][index.normaliser], faces) for key in errors}
     if yaw["default"]:
         report["yaw"] = yaw
     evaluate.write_errors(Path(arguments.run) / f"errors_{name}.csv", faces,
-                          {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in decodings})
+                          {"nme" if key == "default" else f"nme_{key}": errors[key][index.normaliser] for key in errors})
     stored = Path(arguments.run) / METRICS_FILE
     write_json(stored, {**_earlier_metrics(stored), name: report})
     return report, _eval_text(report, index.normaliser, arguments.threshold)

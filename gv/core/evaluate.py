@@ -18,32 +18,45 @@ from gv.core.pictures import to_input
 EVALUATION_BATCH = 16
 YAW_BINS = (("light", 0, 30), ("medium", 30, 60), ("large", 60, 90), ("heavy", 90, np.inf))     # AnchorFace, Section 4.5; degrees
 YAW_STEP = 15
+MIRRORED = "+mirrored"      # after a decoding's name: the mean of it and of what it finds in the mirrored crop
 
 
-def decode_faces(net, decoders, dataset, devices, matrices=None, batch=EVALUATION_BATCH, observe=None):
+def decode_faces(net, decoders, dataset, devices, matrices=None, batch=EVALUATION_BATCH, observe=None,
+                 mirrored=False):
     """{name: points (N, L, 2) in image pixels} of every face of a data set.
 
     decoders: {name: HybridBlock from the net's outputs to points in crop pixels}. devices: MXNet contexts that hold the net and
     the decoders; batches go round them, so that their number changes no number. matrices: image to crop, (2, 3) a
     face; None takes the data set's own. observe: called with (outputs, true points (b, L, 2) in crop pixels) of each batch.
+    mirrored: run the net on the mirrored crops too, and give "<name>+mirrored", the mean of both, besides.
     """
-    found = {name: [] for name in decoders}
+    found = {name + end: [] for end in ("", *([MIRRORED] if mirrored else [])) for name in decoders}
+    flip = get_layout(dataset.layout).flip if mirrored else None
     working = deque()    # a batch a device, whose results nobody has waited for
 
-    def finish(rows, to_crop, outputs, decoded):
+    def forward(crops, device):
+        outputs = as_list(net(mx.nd.array(to_input(crops), ctx=device)))
+        return outputs, {name: decoder(*outputs) for name, decoder in decoders.items()}
+
+    def finish(rows, to_crop, outputs, decoded, twins):
         if observe:
             observe(outputs, np.stack([geometry.transform_points(m, dataset.faces[i].points) for i, m in zip(rows, to_crop)]))
+        decoded = {name: points.asnumpy() for name, points in decoded.items()}
+        for name, points in twins.items():
+            back = geometry.mirror_back(points.asnumpy(), flip, dataset.crop.size)
+            decoded[name + MIRRORED] = (decoded[name] + back) / 2
         for name, points in decoded.items():
-            found[name] += [geometry.transform_points(geometry.invert(m), p) for m, p in zip(to_crop, points.asnumpy())]
+            found[name] += [geometry.transform_points(geometry.invert(m), p) for m, p in zip(to_crop, points)]
 
     for number, start in enumerate(range(0, len(dataset), batch)):
         rows = range(start, min(start + batch, len(dataset)))
         to_crop = [dataset.matrix(i) if matrices is None else matrices[i] for i in rows]
-        crops = [geometry.warp(dataset.picture(i), matrix, dataset.crop.size) for i, matrix in zip(rows, to_crop)]
+        crops = np.stack([geometry.warp(dataset.picture(i), matrix, dataset.crop.size) for i, matrix in zip(rows, to_crop)])
         if len(working) == len(devices):
             finish(*working.popleft())
-        outputs = as_list(net(mx.nd.array(to_input(np.stack(crops)), ctx=devices[number % len(devices)])))
-        working.append((rows, to_crop, outputs, {name: decoder(*outputs) for name, decoder in decoders.items()}))
+        device = devices[number % len(devices)]
+        _, twins = forward(crops[:, :, ::-1], device) if mirrored else (None, {})     # first: a net may reuse its outputs' memory
+        working.append((rows, to_crop, *forward(crops, device), twins))
     while working:
         finish(*working.popleft())
     return {name: np.stack(points) for name, points in found.items()}
@@ -97,16 +110,16 @@ class Measured:
         return Measured(errors, {name: values[rows] for name, values in self.own.items()})
 
 
-def measure(run, fitted, net, index, dataset, decodings, devices, matrices=None):
+def measure(run, fitted, net, index, dataset, decodings, devices, matrices=None, mirrored=False):
     """``Measured`` of the faces of a data set, with a trained run's net.
 
     decodings: {name: instance of the method's Decoding}. devices: those that the net is on; all are used. matrices: image to
-    crop, (2, 3) a face; None takes the data set's own.
+    crop, (2, 3) a face; None takes the data set's own. mirrored: as ``decode_faces`` has it.
     """
     decoders = {name: run.method.ready_decoder(decoding, fitted, devices) for name, decoding in decodings.items()}
     diagnose, told = run.method.diagnostics(run.method.Decoding(), fitted), []
     observe = (lambda outputs, true: told.append(diagnose(outputs, true))) if diagnose else None
-    points = decode_faces(net, decoders, dataset, devices, matrices, observe=observe)
+    points = decode_faces(net, decoders, dataset, devices, matrices, observe=observe, mirrored=mirrored)
     norms = dict.fromkeys([index.normaliser, *get_layout(index.layout).normalisers])
     errors = {name: {norm: face_errors(found, dataset.faces, norm, index.layout) for norm in norms}
               for name, found in points.items()}

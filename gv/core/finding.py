@@ -8,7 +8,7 @@ import numpy as np
 
 from gv.core import coverage, detector, detectors, geometry
 from gv.core.errors import InputError
-from gv.core.layouts import Layout
+from gv.core.layouts import Layout, get_layout
 from gv.core.pictures import read_picture
 
 FEW_STEPS = 100       # of training, below which an error is that of a net that has hardly begun
@@ -32,9 +32,10 @@ class FoundFace:
 class Finder(ABC):
     """Finds the landmarks of any number of faces. steps: of training; spread: how the training faces fill their crops, as
     ``coverage.spread`` gives it, or None. layout: of the landmarks, as an index has it, or None where nothing says. detector:
-    which one looks for faces; fits: how the boxes of detectors map, as ``detectors.read_fits`` gives it."""
+    which one looks for faces; fits: how the boxes of detectors map, as ``detectors.read_fits`` gives it. mirrored: whether landmarks
+    and scores are the mean over a crop and its mirror image."""
 
-    steps, spread, layout = 0, None, None
+    steps, spread, layout, mirrored = 0, None, None, False
 
     def __init__(self):
         self.detector, self.find_faces, self.fits = detectors.CASCADE, None, {}
@@ -58,10 +59,14 @@ class Finder(ABC):
         """{detector: (dx, dy, scale)} of the detectors that were fitted to the boxes of the training."""
         return detectors.maps_of(self.crop, self.fits)
 
-    def use_detector(self, name):
-        """Look for faces by another detector (``detectors.DETECTORS``, or "auto"); returns this finder. InputError where there is
-        none of that name, it is not installed, or it has no map."""
+    def use(self, name, mirrored=False):
+        """Look for faces by another detector (``detectors.DETECTORS``, or "auto"), and, mirrored, at each crop's mirror image too, in
+        twice the time; returns this finder. InputError where there is no detector of that name, it is not installed, or it has no
+        map, and where no layout says what a mirror swaps."""
+        if mirrored and self.layout is None:
+            raise InputError("mirrored", "this net's landmarks have no layout", "one, which says what a mirror swaps", "leave it out")
         self.detector, self.find_faces = detectors.open_detector(name, self.maps)
+        self.mirrored = mirrored
         return self
 
     def faces(self, image):
@@ -94,10 +99,20 @@ class Finder(ABC):
                  for face in faces]
         return coverage.difference(self.spread, found, "give boxes of the kind it was trained with", coverage.PREDICTED_TOLERANCE)
 
+    def _look(self, crops):
+        """``read``, of mirror images too where they are asked for."""
+        points, scores = self.read(crops)
+        if self.mirrored:
+            flip = get_layout(self.layout).flip
+            twins, twin_scores = self.read(np.ascontiguousarray(crops[:, :, ::-1]))
+            points = (points + geometry.mirror_back(twins, flip, self.crop.size)) / 2
+            scores = (scores + twin_scores[:, np.asarray(flip)]) / 2
+        return points, scores
+
     def _find(self, image, boxes):
         """[FoundFace, ...] of a few boxes, in one batch."""
         matrices = [self.crop.matrix(box) for box in boxes]
-        points, scores = self.read(np.stack([geometry.warp(image, matrix, self.crop.size) for matrix in matrices]))
+        points, scores = self._look(np.stack([geometry.warp(image, matrix, self.crop.size) for matrix in matrices]))
         return [FoundFace(geometry.transform_points(geometry.invert(matrix), one), tuple(float(v) for v in box), score)
                 for matrix, box, one, score in zip(matrices, boxes, points, scores)]
 

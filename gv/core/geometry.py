@@ -89,6 +89,11 @@ def mirror_matrix(size):
     return np.array([[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]])
 
 
+def mirror_back(points, flip, size):
+    """Landmarks (..., L, 2) that were found in mirrored crops, as those of the crops: renamed by a layout's ``flip``."""
+    return transform_points(mirror_matrix(size), np.asarray(points)[..., np.asarray(flip), :])
+
+
 def _region(image, matrix, size, margin):
     """The part of an image that a crop shows, ``margin`` pixels wider, and the matrix from it; the part may be empty."""
     corners = transform_points(invert(matrix), [(x, y) for x in (-0.5, size - 0.5) for y in (-0.5, size - 0.5)])

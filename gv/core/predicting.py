@@ -66,14 +66,14 @@ def open_finder(arguments, load_methods):
     """
     settings = parse_settings(arguments.settings)
     if exported.is_exported(arguments.run):
-        return exported.load(arguments.run, arguments.devices, settings).use_detector(arguments.detector)
+        return exported.load(arguments.run, arguments.devices, settings).use(arguments.detector, arguments.mirrored)
     if arguments.backend == "onnx":
         raise InputError("--backend onnx", f"{arguments.run} holds no {exported.MODEL}", "a folder that export wrote",
                          "export the run first, with --format onnx")
     methods = load_methods()
     from gv.core.devices import parse_devices
     from gv.core.predict import Predictor
-    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings).use_detector(arguments.detector)
+    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings).use(arguments.detector, arguments.mirrored)
 
 
 def predict(arguments, load_methods):
