@@ -110,8 +110,8 @@ def test_batches_do_not_change_the_points(index, faces, run):
 
 
 class Leaning(Finder):
-    """Finds the leftmost and the rightmost bright pixel of a crop, which a mirror swaps, both two pixels too far right; it is sure
-    of what is in the crop's left half."""
+    """Finds the leftmost and the rightmost bright pixel of a crop, which a mirror swaps, both two pixels too far right; sure
+    of what is in the left half of the crop."""
 
     crop = Crop(size=64, boxes="landmarks")
     layout = replace(get_layout(68), size=2, flip=(1, 0))

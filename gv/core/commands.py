@@ -213,25 +213,26 @@ def _eval_text(report, normaliser, threshold):
     lines = [f"{report['run']}: {report['method']} on {report['split']}, {report['faces']} of {report['of']} faces, "
              f"boxes: {report['boxes']}" + (f", shrunk by {report['shrink']:g}" if report["shrink"] else ""),
              f"trained on {report['provenance']}, {report['start']}; evaluated on {report['evaluated_on']}"]
+    wide = max(12, *map(len, report["decodings"]))
     if report["steps"] < FEW_STEPS:
         lines.append(f"  the run has trained for {report['steps']} steps: its errors say nothing of the method")
     if report["other_boxes"]:
         lines.append(f"  {report['other_boxes']}")
     if report["mean_shape"] is not None:
-        lines.append(f"  {'mean shape':12s} NME({normaliser.upper()}) {100 * report['mean_shape']:.2f} %: the training "
+        lines.append(f"  {'mean shape':{wide}s} NME({normaliser.upper()}) {100 * report['mean_shape']:.2f} %: the training "
                      "faces' mean put into each box, without a look at the picture")
     for key, values in report["decodings"].items():
         low, high = values[f"nme_{normaliser}_low"], values[f"nme_{normaliser}_high"]
         spread = f" [{100 * low:.2f}, {100 * high:.2f}]" if low is not None else ""
         others = "".join(f"  {name[4:].upper()} {100 * value:.2f} %" for name, value in values.items()
                          if name.startswith("nme_") and not name.startswith(f"nme_{normaliser}"))
-        lines.append(f"  {key:12s} NME({normaliser.upper()}) {100 * values[f'nme_{normaliser}']:.2f} %{spread}  "
+        lines.append(f"  {key:{wide}s} NME({normaliser.upper()}) {100 * values[f'nme_{normaliser}']:.2f} %{spread}  "
                      f"FR@{threshold:g} {100 * values[f'fr_{normaliser}_{threshold:g}']:.2f} %  "
                      f"AUC@{threshold:g} {values[f'auc_{normaliser}_{threshold:g}']:.4f}{others}")
     for key, bins in report.get("yaw", {}).items():
         texts = (f"{name} {100 * row['nme']:.2f} % (variance {1e4 * row['variance']:.2f}, {row['faces']} faces)"
                  for name, row in bins.items())
-        lines.append(f"  {key:12s} NME({normaliser.upper()}) by yaw: {'  '.join(texts)}")
+        lines.append(f"  {key:{wide}s} NME({normaliser.upper()}) by yaw: {'  '.join(texts)}")
     if report.get("diagnostics"):
         figures = (f"{name} {value:.4g}" for name, value in report["diagnostics"].items() if value is not None)
         lines.append(f"  {'  '.join(figures)}")

@@ -32,8 +32,8 @@ class FoundFace:
 class Finder(ABC):
     """Finds the landmarks of any number of faces. steps: of training; spread: how the training faces fill their crops, as
     ``coverage.spread`` gives it, or None. layout: of the landmarks, as an index has it, or None where nothing says. detector:
-    which one looks for faces; fits: how the boxes of detectors map, as ``detectors.read_fits`` gives it. mirrored: whether landmarks
-    and scores are the mean over a crop and its mirror image."""
+    which one looks for faces; fits: how the boxes of detectors map, as ``detectors.read_fits`` gives it. mirrored: whether
+    landmarks and scores are the mean over a crop and its mirror image."""
 
     steps, spread, layout, mirrored = 0, None, None, False
 
@@ -60,11 +60,12 @@ class Finder(ABC):
         return detectors.maps_of(self.crop, self.fits)
 
     def use(self, name, mirrored=False):
-        """Look for faces by another detector (``detectors.DETECTORS``, or "auto"), and, mirrored, at each crop's mirror image too, in
+        """Look for faces by another detector (``detectors.DETECTORS``, or "auto"), and, mirrored, at each crop's mirror image, in
         twice the time; returns this finder. InputError where there is no detector of that name, it is not installed, or it has no
         map, and where no layout says what a mirror swaps."""
         if mirrored and self.layout is None:
-            raise InputError("mirrored", "this net's landmarks have no layout", "one, which says what a mirror swaps", "leave it out")
+            raise InputError("mirrored", "this net's landmarks have no layout", "one, which says what a mirror swaps",
+                             "leave it out")
         self.detector, self.find_faces = detectors.open_detector(name, self.maps)
         self.mirrored = mirrored
         return self

@@ -73,7 +73,8 @@ def open_finder(arguments, load_methods):
     methods = load_methods()
     from gv.core.devices import parse_devices
     from gv.core.predict import Predictor
-    return Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings).use(arguments.detector, arguments.mirrored)
+    predictor = Predictor(methods, arguments.run, parse_devices(arguments.devices)[0], settings)
+    return predictor.use(arguments.detector, arguments.mirrored)
 
 
 def predict(arguments, load_methods):
