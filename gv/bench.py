@@ -230,16 +230,16 @@ def steps(methods, settings, landmarks, device, batch, rounds):
 
 def on_engines(methods, settings, landmarks, batch, rounds):
     """The same graph on every engine that is here, CPU: {"batch", "graphs": {graph: {"times": {engine: spread, ms}, "apart":
-    {engine: largest relative L2 gap to MXNet's outputs}}}, "absent": {engine: why}}. From normalised crops to vectors."""
-    device, found, absent = mx.cpu(), {}, {}
+    {engine: largest relative L2 gap to MXNet's outputs}, "absent": {engine: why}}}}. From normalised crops to vectors."""
+    device, found = mx.cpu(), {}
     run, net = made(methods, "gv", {**settings, "folded": "false"}, landmarks, device)
     x = np.random.default_rng(0).normal(size=(batch, 3, run.crop.size, run.crop.size)).astype(np.float32)
     for name, graph in (("folded", folding.folded_graph(run.method.reader(net, [device]))),
                         ("as published", folding.graph_of(net))):
-        functions, why = engines.build(graph, ("x", "y"), x)
-        absent.update(why)
+        functions, absent = engines.build(graph, ("x", "y"), x)
         expected = functions[engines.MXNET]()
         seconds = timing.take_turns(functions, rounds)
         found[name] = {"times": {engine: timing.milliseconds(values) for engine, values in seconds.items()},
-                       "apart": {engine: gaps.longest(function(), expected) for engine, function in functions.items()}}
-    return {"batch": batch, "graphs": found, "absent": absent}
+                       "apart": {engine: gaps.longest(function(), expected) for engine, function in functions.items()},
+                       "absent": absent}
+    return {"batch": batch, "graphs": found}

@@ -86,8 +86,8 @@ def _text(report):
                   for name, found in one["times"].items()]
     for one in report.get("engines", []):
         for graph, found in one["graphs"].items():
-            lines += [f"  the graph {graph}, batch {one['batch']}:", *_rows(found["times"], timing)]
-        lines += [f"    {engine}: {why}" for engine, why in one["absent"].items()]
+            lines += [f"  the graph {graph}, batch {one['batch']}:", *_rows(found["times"], timing),
+                      *(f"    {engine}: {why}" for engine, why in found["absent"].items())]
     return "\n".join(lines)
 
 

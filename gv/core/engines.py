@@ -56,15 +56,43 @@ def _torch(graph, x, model, compiled=False):
     import onnx2torch
     import torch
     torch.set_num_threads(_threads())
-    net = onnx2torch.convert(model).eval()
-    net = torch.compile(net) if compiled else net
-    given = torch.from_numpy(x)
+    net, given = onnx2torch.convert(model).eval(), torch.from_numpy(x)
+    if compiled:
+        _fix_shapes(net)
+        net = torch.compile(net)
 
     def call():
         with torch.inference_mode():
             found = net(given)
         return [value.numpy() for value in (found if isinstance(found, (list, tuple)) else [found])]
     return call
+
+
+def _fix_shapes(net):
+    """Have onnx2torch's reshapes and slices take their constants as numbers: PyTorch's compiler does not read them from tensors."""
+    from torch import nn
+
+    class Reshape(nn.Module):
+        def forward(self, value, shape):
+            return value.reshape([value.shape[i] if side == 0 else side for i, side in enumerate(shape)])
+
+    class Slice(nn.Module):
+        def forward(self, value, starts, ends, axes, steps=None):
+            for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(axes)):
+                value = value[(slice(None),) * (axis % value.dim()) + (slice(start, end, step),)]
+            return value
+
+    for node in net.graph.nodes:
+        kind = type(net.get_submodule(node.target)).__name__ if node.op == "call_module" else None
+        if kind in ("OnnxReshape", "OnnxSlice") and all(other.op == "get_attr" for other in node.args[1:]):
+            net.set_submodule(node.target, {"OnnxReshape": Reshape, "OnnxSlice": Slice}[kind]())
+            node.args = (node.args[0], *(_attribute(net, other.target).tolist() for other in node.args[1:]))
+    net.recompile()
+
+
+def _attribute(net, name):
+    owner, _, last = name.rpartition(".")
+    return getattr(net.get_submodule(owner), last)
 
 
 def _compiled(graph, x, model):
