@@ -69,7 +69,7 @@ def _torch(graph, x, model, compiled=False):
 
 
 def _fix_shapes(net):
-    """Have onnx2torch's reshapes and slices take their constants as numbers: PyTorch's compiler does not read them from tensors."""
+    """Have onnx2torch's reshapes and slices take their constants as numbers: the compiler does not read them from tensors."""
     from torch import nn
 
     class Reshape(nn.Module):
