@@ -25,7 +25,7 @@ TRAINED = {"heatmap net": ("heatmap", {}), "vector net, as published": ("gv", {"
            "vector net, folded": ("gv", {"folded": "true"}), "vector net, decoder=lines": ("gv", {"decoder": "lines"})}
 PICTURE_SIDE, FACE = 1200, (400, 400, 800, 800)     # of the pipeline's picture and of the box in it
 MIB = 2 ** 20
-PAUSE = 0.1      # seconds, in which the threads of the process before stop waiting for more work
+PAUSE = 0.1      # seconds, in which the threads of whoever worked before stop waiting for more work
 
 
 def made(methods, method, settings, landmarks, device):
@@ -238,7 +238,7 @@ def on_engines(methods, settings, landmarks, batch, rounds):
                         ("as published", folding.graph_of(net))):
         functions, absent = engines.build(graph, ("x", "y"), x)
         expected = functions[engines.MXNET]()
-        seconds = timing.take_turns(functions, rounds)
+        seconds = timing.take_turns(functions, rounds, rest=PAUSE)
         found[name] = {"times": {engine: timing.milliseconds(values) for engine, values in seconds.items()},
                        "apart": {engine: gaps.longest(function(), expected) for engine, function in functions.items()},
                        "absent": absent}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import mxnet as mx
 import numpy as np
@@ -81,6 +82,35 @@ def test_an_operator_that_cannot_be_written_is_named():
                         (mx.gluon.nn.HybridLambda(lambda F, x: F.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2)), "lp")):
         with pytest.raises(InputError, match=word):
             onnx_graph.model_of(folding.graph_of(block), (3, 8, 8), onnx_graph.FLOAT, ["points"])
+
+
+def _six(F, x):
+    return F.clip(x + 3, 0, 6)
+
+
+@pytest.mark.parametrize("function, operators", [
+    (lambda F, x: _six(F, x) / 6, {"HardSigmoid": 1}),
+    (lambda F, x: x * (_six(F, x) / 6), {"HardSwish": 1}),
+    (lambda F, x: (_six(F, x) / 6) * F.relu(x), {"HardSigmoid": 1, "Relu": 1, "Mul": 1}),
+    (lambda F, x: F.relu(x) * (_six(F, F.relu(x)) / 6), {"Relu": 2, "HardSigmoid": 1, "Mul": 1}),
+    (lambda F, x: x * (F.clip(x + 2, 0, 4) / 4), {"HardSigmoid": 1, "Mul": 1}),
+    (lambda F, x: F.clip(x + 3, 1, 6) / 6, {"Add": 1, "Clip": 1, "Div": 1}),
+    (lambda F, x: F.clip(x + 3, 0, 6) / 5, {"Add": 1, "Clip": 1, "Div": 1}),
+    (lambda F, x: F.clip(F.relu(x), 0, 6) / 6, {"Relu": 1, "Clip": 1, "Div": 1}),
+    (lambda F, x: (lambda six: six / 6 + six)(_six(F, x)), {"Add": 2, "Clip": 1, "Div": 1}),
+    (lambda F, x: (lambda hard: hard * x + hard)(_six(F, x) / 6), {"HardSigmoid": 1, "Mul": 1, "Add": 1}),
+    (lambda F, x: (lambda hard: hard * hard)(_six(F, x) / 6), {"HardSigmoid": 1, "Mul": 1}),
+], ids=range(11))
+def test_hard_sigmoids_are_one_operator_each(function, operators):
+    from gv.core import onnx_graph
+    block = mx.gluon.nn.HybridLambda(function)
+    model = onnx_graph.model_of(folding.graph_of(block), (2, 5, 5), onnx_graph.FLOAT, ["points"])
+    assert Counter(node.op_type for node in model.graph.node) == {**operators, "Identity": 1}
+    read = {name for node in model.graph.node for name in node.input}
+    assert {weight.name for weight in model.graph.initializer} <= read
+    x = np.random.default_rng(0).normal(0, 4, (3, 2, 5, 5)).astype(np.float32)
+    (found,) = exported.open_session(model.SerializeToString()).run(None, {exported.INPUT: x})
+    np.testing.assert_allclose(found, block(mx.nd.array(x)).asnumpy(), rtol=1e-6, atol=1e-6)
 
 
 # the command

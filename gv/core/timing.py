@@ -11,10 +11,12 @@ import numpy as np
 WARM = 2       # calls before anything is timed: the first builds and tunes
 
 
-def take_turns(functions, rounds, warm=WARM):
+def take_turns(functions, rounds, warm=WARM, rest=0.0):
     """{name: seconds of each round (rounds,)} of {name: function without arguments}, after ``warm`` calls of each.
 
-    A function ends when its work is done: one that only asks for work, as MXNet's do, has to wait for it.
+    A function ends when its work is done: one that only asks for work, as MXNet's do, has to wait for it. rest: seconds to wait
+    at the begin of a turn, before a call that is not timed: libraries' own threads go on spinning for a while after a call, and
+    take the cores from the next library, which begins its turn with threads asleep.
     """
     for function in functions.values():
         for _ in range(warm):
@@ -22,6 +24,9 @@ def take_turns(functions, rounds, warm=WARM):
     seconds = {name: np.empty(rounds) for name in functions}
     for turn in range(rounds):
         for name, function in functions.items():
+            if rest:
+                time.sleep(rest)
+                function()
             begin = time.perf_counter()
             function()
             seconds[name][turn] = time.perf_counter() - begin
