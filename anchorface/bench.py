@@ -1,5 +1,7 @@
 """How much work the nets are: multiply-adds from their graphs, and images a second from crop to landmarks."""
 
+import json
+import os
 import time
 
 import mxnet as mx
@@ -17,6 +19,7 @@ from gv.core.run import plan
 
 PIPELINES = ("anchorface", "fused", "regression")
 PICTURE_SIDE = 320     # of the speed test's picture; the box is its middle
+ENGINE = ("WaitForVar", "DeleteVariable", "Reorder")     # of the profiler's rows, those that are no operators
 
 
 def build(methods, name, preset, landmarks, device=None):
@@ -97,12 +100,28 @@ class _Heads(HybridBlock):
         return self.decoder(self.regress(found), self.confide(found))
 
 
+def _operators(block, x, rounds):
+    """{operator: share of a pass's time}, the largest first, by MXNet's profiler, each operator by itself."""
+    block.hybridize(False)
+    for _ in range(timing.WARM):
+        block(x).wait_to_read()
+    mx.profiler.set_config(profile_symbolic=True, profile_imperative=True, aggregate_stats=True, filename=os.devnull)
+    mx.profiler.set_state("run")
+    for _ in range(rounds):
+        block(x).wait_to_read()
+    mx.profiler.set_state("stop")
+    told = json.loads(mx.profiler.dumps(reset=True, format="json"))["Time"]["operator"]
+    totals = {name: found["Total"] for name, found in told.items() if name not in ENGINE}
+    return {name: total / sum(totals.values()) for name, total in sorted(totals.items(), key=lambda item: -item[1])}
+
+
 def parts(methods, preset, landmarks, device, batch, rounds):
     """Times, in milliseconds, of the net's parts as published and as prediction runs them, and what they come to.
 
     {"batch", "times": {part: spread}, "faster": spread of whole as published / fused, "share": of the backbone as published /
     fused, that is, of the bound that no head can beat, "share_of_folded_backbone", "heads": of both heads and aggregation as
-    published / fused}. Confidences are drawn so that some anchors pass the threshold.
+    published / fused, "operators": {operator: share of the fused net's time}}. Confidences are drawn so that some anchors pass
+    the threshold.
     """
     net, decoder, fused, run = build(methods, "anchorface", preset, landmarks, device)
     net.confide.weight.set_data(mx.nd.random.normal(0, 1, shape=net.confide.weight.shape, ctx=device))
@@ -122,7 +141,8 @@ def parts(methods, preset, landmarks, device, batch, rounds):
             "faster": timing.ratio(seconds["net, as published"], seconds["net, fused"]),
             "share": timing.ratio(seconds["backbone"], seconds["net, fused"]),
             "share_of_folded_backbone": timing.ratio(seconds["backbone, folded"], seconds["net, fused"]),
-            "heads": timing.ratio(seconds["heads and aggregation, as published"], seconds["heads and aggregation, fused"])}
+            "heads": timing.ratio(seconds["heads and aggregation, as published"], seconds["heads and aggregation, fused"]),
+            "operators": _operators(folding.block_of(folding.folded_graph(fused), [device]), x, rounds)}
 
 
 def speed_all(methods, preset, landmarks, batches, seconds, device):

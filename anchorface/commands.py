@@ -5,6 +5,7 @@ from pathlib import Path
 from gv.core.errors import InputError
 
 PUBLISHED = {"LAB": 10.6e9, "SAN": 11.3e9, "Wing": 3.8e9, "AVS": 1.8e9, "AnchorFace": 227e6}     # Table 5, "Flops"
+TOLD = 0.005      # share of the time from which on an operator is told of
 
 
 def _templates_arguments(parser):
@@ -171,7 +172,9 @@ def _parts(rows, arguments, device):
                   f"    fused: the net {timing.text(row['faster'])} times faster, its heads and aggregation "
                   f"{timing.text(row['heads'], 1)} times;",
                   f"    {100 * row['share']['median']:.0f} % of the bound that the backbone sets, "
-                  f"{100 * row['share_of_folded_backbone']['median']:.0f} % of a folded backbone's"]
+                  f"{100 * row['share_of_folded_backbone']['median']:.0f} % of a folded backbone's",
+                  "    fused, by operator: " + ", ".join(f"{name} {100 * share:.1f} %" for name, share in row["operators"].items()
+                                                         if share >= TOLD)]
     return {"device": str(device), "landmarks": arguments.landmarks, "parts": rows}, "\n".join(lines)
 
 

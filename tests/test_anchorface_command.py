@@ -109,6 +109,8 @@ def test_bench_times_the_parts_of_the_net(capsys):
     for row in report["parts"]:
         assert len(row["times"]) == 8 and all(found["median"] > 0 for found in row["times"].values())
         assert all(row[name]["low"] <= row[name]["high"] for name in ("faster", "share", "share_of_folded_backbone", "heads"))
+        assert {"Convolution", "Activation", "slice_axis", "Concat", "SwapAxis"} <= set(row["operators"])
+        assert sum(row["operators"].values()) == pytest.approx(1) and max(row["operators"].values()) < 0.99      # not in one lump
     code, _, err = run(capsys, "bench", "--parts", "--rounds", 0)
     assert code == 2 and "--rounds" in err
 

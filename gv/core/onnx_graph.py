@@ -274,8 +274,8 @@ def _write(w, n):
 
 
 def _hard_sigmoids(nodes, weights):
-    """The nodes with min(max(x + a, 0), b) / b, MobileNetV3's, as the one operator that it is, and x times that at a = 3, b = 6 as
-    another: engines work through the values once."""
+    """The nodes with min(max(x + a, 0), b) / b, MobileNetV3's, as the one operator that it is, and x times that at a = 3, b = 6
+    as another: engines work through the values once."""
     made = {node.output[0]: node for node in nodes}
     readers = {}
     for node in nodes:
