@@ -241,3 +241,19 @@ def test_p_is_compared_near_the_papers_error_alone(error, verdict):
         view = results.jobs[source, seed].record["views"][table.cells[key].view.name()]
         view["metrics"].update(nme_box=error * results.published(key) / 100, pearson=-0.82 + 1e-6 * seed)
     assert results.judge(table.claims[0])["verdict"] == verdict
+
+
+@pytest.mark.parametrize("error, verdict", [(1.4, claims.REPRODUCED), (1.6, claims.NOT_COMPARABLE)])
+@pytest.mark.parametrize("key, weighted, mean", [
+    ("anchorface-table10", ("Weighted", "full"), ("Mean", "full")),
+    ("anchorface-300w", ("AnchorFace, weighted", "NME"), ("AnchorFace, mean", "NME"))])
+def test_the_mean_is_compared_near_the_papers_error_alone(key, weighted, mean, error, verdict):
+    table = catalogue.TABLES[key]
+    results = filled(table)
+    source, metric = table.cells[weighted].source, table.cells[weighted].metric
+    for seed in results.seeds:
+        for cell, more in ((weighted, 0), (mean, 0.1 + 1e-4 * seed)):
+            view = results.jobs[source, seed].record["views"][table.cells[cell].view.name()]
+            view["metrics"][metric] = (1 + more) * error * results.published(weighted) / 100
+    (claim,) = (claim for claim in table.claims if claim.text == "weighted beats the mean")
+    assert results.judge(claim)["verdict"] == verdict

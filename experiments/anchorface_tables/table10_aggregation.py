@@ -12,6 +12,10 @@ from experiments.trainings import AFLW_COLUMNS, ANCHORFACE_AFLW, aflw_view
 
 DECODINGS = {"Argmax": "argmax", "Weighted": "weighted", "Mean": "mean", "Mean of the confident": "mean_confident"}
 PRINTED = ("Argmax", "Weighted", "Mean")
+WEIGHTED = ("Weighted", "full")
+MEAN_NOTE = ("The mean loses where far anchors err more. At errors like those of ablate, 4.6 % of the side in common and 3.2 % "
+             "each anchor's own, not even an idealised net whose offsets leave as much as the paper's P asks for has the "
+             "paper's order (docs/results/anchorface.md). So the mean is compared only near the paper's error.")
 
 
 def cell(row, column):
@@ -24,16 +28,16 @@ TABLE = Table(
     key="anchorface-table10", paper="anchorface", number=10, title="AnchorFace, Table 10: aggregation strategies",
     unit="NME (face size) %, AFLW", cells=cross(DECODINGS, AFLW_COLUMNS, cell),
     claims=(
-        Claim("weighted beats argmax", "Section 4.5, Table 10", (beats(("Weighted", "full"), ("Argmax", "full")),)),
-        Claim("argmax beats the mean", "Table 10", (beats(("Argmax", "full"), ("Mean", "full")),)),
+        Claim("weighted beats argmax", "Section 4.5, Table 10", (beats(WEIGHTED, ("Argmax", "full")),)),
+        Claim("argmax beats the mean", "Table 10", (beats(("Argmax", "full"), ("Mean", "full")),), near=WEIGHTED),
         Claim("weighted beats the mean", "Section 4.5, Table 10",
-              (beats(("Weighted", "full"), ("Mean", "full")),)),
+              (beats(WEIGHTED, ("Mean", "full")),), near=WEIGHTED),
         Claim("weighted beats the mean of the confident anchors", "ours: the other reading of \"Mean\"",
-              (beats(("Weighted", "full"), ("Mean of the confident", "full")),), ours=True),
+              (beats(WEIGHTED, ("Mean of the confident", "full")),), ours=True),
     ),
     decimals=3, notes=(
         "\"Mean\" is over all anchors: only so can the paper's order come out, since over the confident ones (C >= C_th) it "
-        "stays within 0.003 points of Weighted in an idealised net; they are a row of ours.",),
+        "stays within 0.003 points of Weighted in an idealised net; they are a row of ours.", MEAN_NOTE),
 )
 
 if __name__ == "__main__":

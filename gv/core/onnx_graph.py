@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gv.core.errors import InputError
 from gv.core.folding import DATA
+from gv.core.onnx_merging import hard_sigmoids
 
 OPSET = 17              # ASSUMED old enough for every runtime of today; onnxruntime 1.12 and OpenVINO 2022.3 take it
 IR_VERSION = 8          # that came with it
@@ -273,44 +274,6 @@ def _write(w, n):
     return n.refuse(f"attributes {n.node.attrs}")
 
 
-def _hard_sigmoids(nodes, weights):
-    """The nodes with min(max(x + a, 0), b) / b, MobileNetV3's, as the one operator that it is, and x times that at a = 3, b = 6
-    as another: engines work through the values once."""
-    made = {node.output[0]: node for node in nodes}
-    readers = {}
-    for node in nodes:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-
-    def before(node, operator):
-        """The node of an operator that gives a node's first input, which nobody else reads."""
-        found = made.get(node.input[0])
-        return found if found is not None and found.op_type == operator and len(readers[node.input[0]]) == 1 else None
-
-    def number(name):
-        return float(weights[name]) if name in weights and weights[name].ndim == 0 else None
-
-    swapped, gone = {}, set()      # {id of a node: what stands for it}
-    for node in nodes:
-        clip = before(node, "Clip") if node.op_type == "Div" else None
-        add = clip is not None and before(clip, "Add")
-        if not add:
-            continue
-        shift, low, high, over = number(add.input[1]), number(clip.input[1]), number(clip.input[2]), number(node.input[1])
-        if shift is None or low != 0 or over is None or high != over or not over > 0:
-            continue
-        gone |= {id(add), id(clip)}
-        value, after = add.input[0], readers.get(node.output[0], [])
-        times = after[0] if len(after) == 1 and after[0].op_type == "Mul" and value in after[0].input else None
-        if times is not None and (shift, over) == (3, 6):
-            gone.add(id(node))
-            swapped[id(times)] = helper.make_node("HardSwish", [value], list(times.output), name=times.name)
-        else:
-            swapped[id(node)] = helper.make_node("HardSigmoid", [value], list(node.output), name=node.name,
-                                                 alpha=1 / over, beta=shift / over)
-    return [swapped.get(id(node), node) for node in nodes if id(node) not in gone]
-
-
 def _shapes(graph, shape):
     """{id of a node: its first output's shape}, -1 for what hangs on the batch. shape: of one input."""
     inner = graph.symbol().get_internals()
@@ -347,7 +310,7 @@ def model_of(graph, shape, element, names, metadata=None, producer=""):
     for (node, _), name in zip(graph.heads, names):
         w.nodes.append(helper.make_node("Identity", [known[id(node)]], [name], name=name))
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shapes[id(node)][1:]]))
-    nodes = _hard_sigmoids(w.nodes, w.weights)
+    nodes = hard_sigmoids(w.nodes, w.weights)
     read = {name for node in nodes for name in node.input}
     w.weights = {name: value for name, value in w.weights.items() if name in read}
     written = helper.make_graph(
