@@ -9,9 +9,9 @@ OTHER_ENCODER = ("GV(ResNet50) is trained on ResNetV2-50 at preset paper; a narr
                  "ones: half the width at mini, a quarter at ablate. For GV(HRNet), HRNetV2-W18-small stands at ablate.")
 
 
-OWN_RATE_NOTE = ("\"own rate\": at preset ablate, direct regression with batch 16 and rate 4e-3, twice the baseline's both; elsewhere "
-                 "the same as the baseline. On faces kept aside from training, both methods gain a third of a point by the higher "
-                 "rate, and neither the one nor the other favours one of them (docs/results/rates.md).")
+OWN_RATE_NOTE = ("\"own rate\": at preset ablate, direct regression with batch 16 and rate 4e-3, twice the baseline's both; "
+                 "elsewhere the same as the baseline. On faces kept aside from training, both methods gain a third of a point by "
+                 "the higher rate, and neither the one nor the other favours one of them (docs/results/rates.md).")
 
 
 def at_own_rate(train):
