@@ -30,7 +30,7 @@ def decode_faces(net, decoders, dataset, devices, matrices=None, batch=EVALUATIO
     face; None takes the data set's own. observe: called with (outputs, true points (b, L, 2) in crop pixels) of each batch.
     mirrored: run the net on the mirrored crops too, and give "<name>+mirrored", the mean of both, besides.
     """
-    found = {name + end: [] for end in ("", *([MIRRORED] if mirrored else [])) for name in decoders}
+    found = {name: [] for name in [*decoders, *([name + MIRRORED for name in decoders] if mirrored else [])]}
     flip = get_layout(dataset.layout).flip if mirrored else None
     working = deque()    # a batch a device, whose results nobody has waited for
 
