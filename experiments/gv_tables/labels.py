@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from experiments.harness.claims import Claim, beats, ratio_at_least
+from experiments.harness.claims import Claim, beats
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Measure, Table, cross
 
@@ -71,12 +71,12 @@ TABLE = Table(
     cells=cross((HEATMAP, VECTOR), COLUMNS, lambda row, column: Cell(
         LABELS, f"{COLUMNS[column][0]}/{row}", scale=COLUMNS[column][1], decimals=COLUMNS[column][2])),
     claims=(
-        Claim("vectors alleviate the extreme imbalance of foreground and background: ten times the share", "Section 3.2",
-              (ratio_at_least((VECTOR, "foreground, %"), (HEATMAP, "foreground, %"), 10),)),
+        Claim("vectors alleviate the extreme imbalance of foreground and background: a greater share is foreground",
+              "Section 3.2", (beats((VECTOR, "foreground, %"), (HEATMAP, "foreground, %"), higher=True),)),
         Claim("vectors accelerate the preparing of labels", "Section 3.2",
               (beats((VECTOR, "ms a face"), (HEATMAP, "ms a face")),)),
     ),
-    notes=("Foreground: what Eq. 2 sets above 0. That ten times alleviate an imbalance is ours; the paper names no number.",),
+    notes=("Foreground: what Eq. 2 sets above 0. The paper names no share that would do.",),
 )
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Margin:
     """label: what is compared; cells: (row, column) of the table; of: from their values, one a cell, to the margin.
 
     same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value. least: a margin below this share
-    of the first cell's value decides nothing, however sure its sign.
+    of the first cell's value decides nothing, however sure its sign. ratio: it is of ratios, which no cell's scale applies to.
     """
 
     label: str
@@ -40,6 +40,7 @@ class Margin:
     of: object
     same: bool = False
     least: float = 0.0
+    ratio: bool = False
 
 
 def name_of(cell):
@@ -71,7 +72,7 @@ def beats_printed(cell, method, printed, scale=100):
 def ratio_at_least(numerator, denominator, factor):
     """The margin by which one cell is at least ``factor`` times another, as a ratio less the factor."""
     return Margin(f"{name_of(numerator)} / {name_of(denominator)} at least {factor:g}", (numerator, denominator),
-                  lambda a, b: a / b - factor)
+                  lambda a, b: a / b - factor, ratio=True)
 
 
 def same(a, b):

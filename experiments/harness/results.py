@@ -71,7 +71,7 @@ class Results:
             found = claims.judge_margin(margin, rows, exact)
             if found["verdict"] in claims.DECIDED and self._untrained(margin, rows):
                 found.update(verdict=claims.UNDECIDED, untrained=True, needs=None)
-            found["scale"] = self.table.cells[margin.cells[0]].scale
+            found["scale"] = 1 if margin.ratio else self.table.cells[margin.cells[0]].scale
             found["published"] = self._published_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
                 found["needs_published"] = claims.seeds_to_decide(found["published"] / found["scale"], found["spread"])
@@ -103,7 +103,8 @@ class Results:
         if None in printed or margin.same:
             return None
         scale = self.table.cells[margin.cells[0]].scale
-        return float(scale * margin.of(*(number / scale for number in printed)))
+        found = float(margin.of(*(number / scale for number in printed)))
+        return found if margin.ratio else scale * found
 
     def decimals(self, key):
         """How many decimals a cell is shown with."""
