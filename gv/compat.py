@@ -59,16 +59,27 @@ class _BeforeMXNet(importlib.abc.MetaPathFinder):
             prepare()
 
 
+class _NoTorch(importlib.abc.MetaPathFinder):
+    """Finds PyTorch nowhere."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
 @contextlib.contextmanager
 def without_torch():
-    """``import torch`` fails within, as where it is not installed; whoever has it already keeps it."""
-    there, had = "torch" in sys.modules, sys.modules.get("torch")
-    sys.modules["torch"] = None
+    """``import torch`` fails within, as where it is not installed; whoever has it already keeps it.
+
+    A None in its place would fail too, but SciPy asks what lies there.
+    """
+    finder, had = _NoTorch(), sys.modules.pop("torch", None)
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        del sys.modules["torch"]
-        if there:
+        sys.meta_path = [other for other in sys.meta_path if other is not finder]
+        if had is not None:
             sys.modules["torch"] = had
 
 

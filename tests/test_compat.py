@@ -88,6 +88,7 @@ def test_pytorch_comes_back_when_gluoncv_fails():
             with pytest.raises(KeyError), compat.without_torch():
                 with pytest.raises(ImportError):
                     import torch  # noqa: F401
+                assert "torch" not in sys.modules       # of which SciPy would take a None for the module
                 raise KeyError
             assert sys.modules.get("torch") == there.get("torch") and ("torch" in sys.modules) == bool(there)
         finally:
