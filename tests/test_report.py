@@ -210,6 +210,35 @@ def test_provenances_and_presets_do_not_mix(tmp_path):
     assert report.orphans == []
 
 
+def test_each_claim_is_counted_once_on_the_nearest_data(tmp_path):
+    partial = {"data": {**OFFICIAL, "source": "part"}, "provenance": "official, partial"}
+    keep_bands(tmp_path / "records", [0.5, 0.6, 0.55])                       # drawn faces: reproduced
+    keep_bands(tmp_path / "records", [0.1, -0.1, 0.02], **partial)           # part of the official data: undecided
+    one = gathered(tmp_path).overall
+    assert one.groups == ["ablate, part of the official data", "ablate, drawn faces"]
+    assert {verdict: count for verdict, count in one.counts.items() if count} == {claims.UNDECIDED: 1}
+    assert one.whole == 1 and one.differing == []                            # "it beats AWing" needs the whole data
+    keep_bands(tmp_path / "records", [-0.5, -0.6, -0.55], **partial)         # contradicted there
+    keep_bands(tmp_path / "records", [9, 9.1, 9.2], preset="mini", **partial)     # another preset counts nothing here
+    report = gathered(tmp_path)
+    one = report.overall
+    assert {verdict: count for verdict, count in one.counts.items() if count} == {claims.CONTRADICTED: 1}
+    assert [(differs.claim, *differs.verdicts) for differs in one.differing] == [
+        ("fused beats wide", ("ablate, part of the official data", claims.CONTRADICTED),
+         ("ablate, drawn faces", claims.REPRODUCED))]
+    said = "contradicted on ablate, part of the official data, reproduced on ablate, drawn faces"
+    markdown = markdown_page.text(report, "a command")
+    assert said in markdown and said in markdown_page.block(report)
+    assert "1 contradicted, 0 reproduced, 0 undecided, 0 not comparable, 0 not run. 1 more compare" in markdown
+    assert "Not alike on all data: fused beats wide" in page_of(report, tmp_path)
+
+
+def test_a_claim_that_ran_nowhere_is_not_run(tmp_path):
+    keep(tmp_path / "records", COUNTED, 0, {"dim1": 68.0})
+    one = gathered(tmp_path).overall
+    assert {verdict: count for verdict, count in one.counts.items() if count} == {claims.NOT_RUN: 1} and one.whole == 1
+
+
 def test_the_papers_own_data_comes_first_where_it_is_given(tmp_path):
     from helpers import make_faces
     faces = make_faces(tmp_path / "data" / "300w", 2, np.random.default_rng(0))

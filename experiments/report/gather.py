@@ -12,6 +12,7 @@ from experiments.harness.jobs import seeds_of
 from experiments.harness.results import ours_text, printed_text
 from experiments.papers import published
 from experiments.report.by_preset import NO_DATA, PROVENANCES, find_groups
+from experiments.report.overall import overall
 from experiments.report.runs import earlier, provenance_of, readings, runs_of, sizes_of
 from experiments.report.shown import (
     Cost,
@@ -172,7 +173,7 @@ def claims_of(group, results, known):
             id=f"claim-{group.slug}-{results.table.key}-{number}", text=claim.text, where=claim.where, ours=claim.ours,
             verdict=judged["verdict"], margins=margins, hangs=judged["hangs"],
             cost=_missing_text(group, results, claim, keys, known) if judged["verdict"] == claims.NOT_RUN else "",
-            earlier=any(job.record["sources"] != job.sources for job in used)))
+            earlier=any(job.record["sources"] != job.sources for job in used), official=claim.official))
     return shown
 
 
@@ -261,7 +262,7 @@ def gather(tables, place, seeds=None, pictures=False):
         if have:
             parts.append(TableParts(table.key, table.title, table.paper, have))
     parts.sort(key=lambda table: not table.ran)
-    return Report(shown, parts, PAPERS, len(found), orphans, readings(), earlier(), _withdrawn(parts))
+    return Report(overall(shown), shown, parts, PAPERS, len(found), orphans, readings(), earlier(), _withdrawn(parts))
 
 
 def _withdrawn(tables):

@@ -36,7 +36,8 @@ class ShownMargin:
 @dataclass(frozen=True)
 class ShownClaim:
     """A claim. id: of its anchor; ours: this project's, not the paper's; cost: what running it takes, where it has not run;
-    hangs: what a contradiction may hang on; earlier: whether earlier code made a number of it."""
+    hangs: what a contradiction may hang on; earlier: whether earlier code made a number of it; official: whether it compares
+    with other methods' printed numbers."""
 
     id: str
     text: str
@@ -47,6 +48,7 @@ class ShownClaim:
     hangs: str
     cost: str
     earlier: bool
+    official: bool
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,27 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Differing:
+    """A claim that came out in opposite ways on two data. verdicts: [(name of a group, verdict)]."""
+
+    table: str
+    claim: str
+    verdicts: list
+
+
+@dataclass(frozen=True)
+class Overall:
+    """The papers' claims over the groups of a preset, each counted once. groups: names of those that have run, the data nearest
+    to the papers' first; counts: {verdict: claims}, without ``whole``, those that nothing but the papers' own data can judge."""
+
+    preset: str
+    groups: list
+    counts: dict
+    whole: int
+    differing: list
+
+
+@dataclass(frozen=True)
 class ShownGroup:
     """What there is of one preset on data of one provenance. sizes: (headings, rows); runs: [ShownRun]."""
 
@@ -258,6 +281,7 @@ class Page:
 class Report:
     """Everything a report shows. orphans: keys of records that no table has; withdrawn: what is no longer held, a line each."""
 
+    overall: Overall
     groups: list
     tables: list
     papers: dict
