@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments import catalogue
 from experiments.harness import datasets, estimates
-from experiments.harness.grid import Train
+from experiments.harness.grid import At, Train
 from experiments.harness.jobs import Place, make_job, make_run, write_files
 from gv.core import train as training
 from gv.core.devices import parse_devices
@@ -66,7 +66,8 @@ def take_steps(source, out):
 def row_of(source, found):
     """A line of the page."""
     net = estimates.size(make_job(source, 0, Place("paper")))
-    options = ", ".join(f"{key}={value}" for key, value in source.options) or "–"
+    values = {name: value.at("paper") if isinstance(value, At) else value for name, value in source.options}
+    options = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None) or "–"
     first, last = found["losses"]
     return (f"| {source.method} | {source.data} | {options} | {net.multiply_adds / 1e9:.2f} | {net.weights / 1e6:.1f} | "
             f"{first:.4g} | {last:.4g} | {found['seconds']:.1f} | {found['mib']:.0f} |")
