@@ -34,8 +34,8 @@ TABLE = Table(
               (beats((f"{BEST}, Eq. 2 as printed", COLUMN), (f"{NONE}, Eq. 2 as printed", COLUMN)),), ours=True),
     ),
     notes=(OTHER_ENCODER, "Beyond Box, whose tau follows theta, is off, as in every table on whole boxes.",
-           "Eq. 2 as printed falls with the distance, not with its square: 78 % are left at two cells and 47 % at 3 sigma, where it "
-           "is cut. The tables are made with the Gaussian, which has 61 % and 1 % there."),
+           "Eq. 2 as printed falls with the distance, not with its square: 78 % are left at two cells and 47 % at 3 sigma, where "
+           "it is cut. The tables are made with the Gaussian, which has 61 % and 1 % there."),
 )
 
 if __name__ == "__main__":
