@@ -2,7 +2,7 @@
 
     python -m experiments.gv_tables.table7_theta --preset ablate --seeds 3 --devices cpu:0,1
 
-Five trainings a seed, theta = 3 being the one of Table 1, and two under Eq. 2 as it is printed.
+Five trainings a seed under the label that all tables are made with, theta = 3 being Table 1's, and five under Eq. 2 as printed.
 """
 
 from experiments.harness.claims import Claim, beats
@@ -12,30 +12,39 @@ from experiments.trainings import GV_300W, OTHER_ENCODER
 
 THETAS = (0, 1, 2, 3, 4)
 ROWS = {f"theta={theta}": GV_300W if theta == 3 else GV_300W.but(theta=float(theta)) for theta in THETAS}
-PRINTED = {f"theta={theta}, Eq. 2 as printed": GV_300W.but(label="printed", theta=float(theta)) for theta in (0, 3)}
+AS_PRINTED = ", Eq. 2 as printed"
+PRINTED = {row + AS_PRINTED: source.but(label="printed") for row, source in ROWS.items()}
 COLUMN = "ion"
 
 
 def cell(row, column):
-    """One peak."""
-    published = (row, column) if row in ROWS else None
-    return Cell({**ROWS, **PRINTED}[row], "nme_ion", View("full"), published=published)
+    """One peak under one label."""
+    return Cell({**ROWS, **PRINTED}[row], "nme_ion", View("full"), published=(row.replace(AS_PRINTED, ""), column))
+
+
+def raised(label):
+    """The margins of the raised peaks against none. label: what the rows' names end in."""
+    return tuple(beats((row + label, COLUMN), (NONE + label, COLUMN)) for row in ROWS if row != NONE)
 
 
 NONE, BEST = "theta=0", "theta=3"
+HANGS = ("the label. Under Eq. 2 as printed, which is flat about the landmark, a raised peak helps, above. The Gaussian has a "
+         "top of its own, and what is added to a single cell has to be learnt to the cell, which these nets do not: the maxima "
+         "of their vectors are 1.73 inside the box (Figure 4), those of the labels 4.")
 TABLE = Table(
     key="gv-table7", paper="gv", number=7, title="Gaussian Vector, Table 7: theta in Eq. 2", unit="NME (ION) %, 300W full set",
     cells=cross([*ROWS, *PRINTED], (COLUMN,), cell),
     claims=(
-        Claim("a raised peak beats none: each theta > 0 beats theta = 0", "Section 3.2, Table 7",
-              tuple(beats((row, COLUMN), (NONE, COLUMN)) for row in ROWS if row != NONE)),
-        Claim("theta = 3 is the best", "Table 7", tuple(beats((BEST, COLUMN), (row, COLUMN)) for row in ROWS if row != BEST)),
-        Claim("a raised peak helps under Eq. 2 as it is printed", 'ours: the other reading of the label',
-              (beats((f"{BEST}, Eq. 2 as printed", COLUMN), (f"{NONE}, Eq. 2 as printed", COLUMN)),), ours=True),
+        Claim("a raised peak beats none: each theta > 0 beats theta = 0", "Section 3.2, Table 7", raised(AS_PRINTED)),
+        Claim("theta = 3 is the best", "Table 7",
+              tuple(beats((BEST + AS_PRINTED, COLUMN), (row, COLUMN)) for row in PRINTED if row != BEST + AS_PRINTED)),
+        Claim("a raised peak beats none under the Gaussian, too", "ours: the other reading of Eq. 2", raised(""), ours=True,
+              hangs=HANGS),
     ),
     notes=(OTHER_ENCODER, "Beyond Box, whose tau follows theta, is off, as in every table on whole boxes.",
-           "Eq. 2 as printed falls with the distance, not with its square: 78 % are left at two cells and 47 % at 3 sigma, where "
-           "it is cut. The tables are made with the Gaussian, which has 61 % and 1 % there."),
+           "The paper's claims on theta in Eq. 2 are judged under Eq. 2 as it is printed, which falls with the distance, not "
+           "with its square: 78 % are left at two cells and 47 % at 3 sigma, where it is cut. All other tables are made with the "
+           "Gaussian that the paper's words name: 61 % and 1 %. With theta = 3 both have the same error here."),
 )
 
 if __name__ == "__main__":

@@ -14,15 +14,20 @@ from experiments.trainings import GV_300W, OTHER_ENCODER
 
 WIDTHS = (1, 3, 5, 7)
 NAMES = {f"l={width}": width for width in WIDTHS}
+AS_PRINTED = ", Eq. 2 as printed"
+CONTESTED = ((3, 5), (5,), (5, 7))       # the paper's best, and what beats it under the label that the tables are made with
 
 
 def cell(row, column):
     """One width on the diagonal, two above it."""
-    first, second = NAMES[row], NAMES[column]
-    if first > second:
-        return None
+    printed = row.endswith(AS_PRINTED)
+    first, second = NAMES[row.replace(AS_PRINTED, "")], NAMES[column]
     bands = (first,) if first == second else (first, second)
+    if first > second or printed and bands not in CONTESTED:
+        return None
     source = GV_300W if bands == (3, 5) else GV_300W.but(bands=bands)
+    if printed:
+        return Cell(source.but(label="printed"), "nme_ion", View("full"))
     return Cell(source, "nme_ion", View("full"), published=(row, column))
 
 
@@ -33,7 +38,7 @@ PRINTED = ("l=1", "l=3", "l=5", "l=7")   # the paper's rows, of which its claims
 FUSED = ("l=3", "l=5")
 TABLE = Table(
     key="gv-table8", paper="gv", number=8, title="Gaussian Vector, Table 8: bandwidths of the Band Pooling Module",
-    unit="NME (ION) %, 300W full set", cells=cross(NAMES, NAMES, cell),
+    unit="NME (ION) %, 300W full set", cells=cross([*NAMES, *(f"l={width}{AS_PRINTED}" for width in (3, 5))], NAMES, cell),
     claims=(
         Claim("fusing l = 3 and l = 5 beats every single width", "Section 4.5",
               tuple(beats(FUSED, (name, name)) for name in PRINTED), hangs=HANGS),
@@ -43,6 +48,9 @@ TABLE = Table(
               tuple(beats((name, name), ("l=1", "l=1")) for name in ("l=3", "l=5"))),
         Claim("an oversized band harms: l = 7 is worse than l = 3 and l = 5", "Section 4.5",
               tuple(beats((name, name), ("l=7", "l=7")) for name in ("l=3", "l=5"))),
+        Claim("fusing l = 3 and l = 5 beats l = 5 and the pair of l = 5 and l = 7 under Eq. 2 as it is printed",
+              "ours: the other reading of the label",
+              tuple(beats((f"l=3{AS_PRINTED}", "l=5"), (f"l=5{AS_PRINTED}", name)) for name in ("l=5", "l=7")), ours=True),
     ),
     notes=(OTHER_ENCODER,
            "A cell is 4 pixels of the input at every preset, so that a band of l is as many pixels wide as in the paper."),
