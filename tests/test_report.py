@@ -233,6 +233,18 @@ def test_each_claim_is_counted_once_on_the_nearest_data(tmp_path):
     assert "Not alike on all data: fused beats wide" in page_of(report, tmp_path)
 
 
+def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):
+    keep(tmp_path / "records", GV, 0, {"common": 4.0, "full": 5.0})
+    keep_bands(tmp_path / "records", [0.1], data={**OFFICIAL, "source": "part"}, provenance="official, partial")
+    parts = {table.key: [(group.provenance, part.ran) for group, part in table.parts] for table in gathered(tmp_path).tables}
+    assert parts["gv-table1"] == [("embedded", True), ("official, partial", True)]
+    keep(tmp_path / "other", WIDE, 0, {"full": 5.0})
+    keep(tmp_path / "other", GV, 0, {"common": 4.0, "full": 5.0}, data=OFFICIAL, provenance="official")
+    report = gather(TABLES, Place("ablate", None, "nowhere", str(tmp_path / "other")))
+    parts = {table.key: [(group.provenance, part.ran) for group, part in table.parts] for table in report.tables}
+    assert parts["gv-table1"] == [("official", True), ("embedded", False)]
+
+
 def test_a_claim_that_ran_nowhere_is_not_run(tmp_path):
     keep(tmp_path / "records", COUNTED, 0, {"dim1": 68.0})
     one = gathered(tmp_path).overall

@@ -259,6 +259,7 @@ def gather(tables, place, seeds=None, pictures=False):
     parts = []
     for table in in_order(tables):
         have = [(group, one) for group in shown for one in group.tables if one.key == table.key]
+        have.sort(key=lambda pair: not pair[1].ran)
         if have:
             parts.append(TableParts(table.key, table.title, table.paper, have))
     parts.sort(key=lambda table: not table.ran)
