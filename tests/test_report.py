@@ -37,6 +37,7 @@ def draw(results, path):
 
 
 COUNTED = Measure("numbers in the net", running.now, exact=True)    # a function that is never called: a report runs nothing
+TIMED = Measure("milliseconds of the net", running.now)
 BANDS = Table(
     key="gv-table8", paper="gv", number=8, title="Gaussian Vector, Table 8: bandwidths", unit="NME (ION) %",
     cells={("l=3", "l=5"): Cell(GV, "nme_ion", View("full"), published=("l=3", "l=5")),
@@ -243,6 +244,14 @@ def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):
     report = gather(TABLES, Place("ablate", None, "nowhere", str(tmp_path / "other")))
     parts = {table.key: [(group.provenance, part.ran) for group, part in table.parts] for table in report.tables}
     assert parts["gv-table1"] == [("official", True), ("embedded", False)]
+
+
+def test_all_seeds_of_a_measurement_without_data_are_shown(tmp_path):
+    for seed in range(5):
+        keep(tmp_path / "records", TIMED, seed, {"ms": 2.0 + seed})
+    table = Table(key="gv-table9", paper="gv", number=9, title="times", unit="ms", cells={("net", "ms"): Cell(TIMED, "ms", scale=1)})
+    report = gather([table], Place("ablate", None, "nowhere", str(tmp_path / "records")))
+    assert shown_of(report.groups[0].tables[0], "net", "ms").seeds == 5 and report.orphans == []
 
 
 def test_a_claim_that_ran_nowhere_is_not_run(tmp_path):

@@ -152,7 +152,8 @@ def find_groups(tables, place, seeds, found):
     groups, shown, before = [], set(), set()
     for number, (preset, provenance) in enumerate(order):
         here = Place(preset, None, NOWHERE, place.records, place.start)
-        mine = [record["seed"] for record in found if record["preset"] == preset and record["provenance"] in (provenance, NO_DATA)]
+        mine = [record["seed"] for record in found
+                if record["preset"] == preset and record["provenance"] in (provenance, NO_DATA)]
         numbers = list(range(seeds or max([FEWEST_SEEDS, *(seed + 1 for seed in mine)])))
         jobs = _collect(tables, numbers, here, provenance, known.get((preset, provenance), {}), kept)
         results = {table.key: Results(table, jobs, numbers, here) for table in tables}
