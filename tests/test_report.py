@@ -249,7 +249,8 @@ def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):
 def test_all_seeds_of_a_measurement_without_data_are_shown(tmp_path):
     for seed in range(5):
         keep(tmp_path / "records", TIMED, seed, {"ms": 2.0 + seed})
-    table = Table(key="gv-table9", paper="gv", number=9, title="times", unit="ms", cells={("net", "ms"): Cell(TIMED, "ms", scale=1)})
+    table = Table(key="gv-table9", paper="gv", number=9, title="times", unit="ms",
+                  cells={("net", "ms"): Cell(TIMED, "ms", scale=1)})
     report = gather([table], Place("ablate", None, "nowhere", str(tmp_path / "records")))
     assert shown_of(report.groups[0].tables[0], "net", "ms").seeds == 5 and report.orphans == []
 
