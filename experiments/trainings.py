@@ -25,6 +25,7 @@ def gv(data, hrnet=False):
 
 
 GV_300W = gv("300w")
+AS_PRINTED = ", Eq. 2 as printed"     # in the name of a row trained with label=printed
 HEATMAP_300W = Train("heatmap", "300w", curve="full")
 RELU = pairs(decoder="fpn_relu")                         # BatchNorm and ReLU in the decoder: the other reading of "FPN"
 GV_RELU_300W = Train("gv", "300w", RELU, curve="full")

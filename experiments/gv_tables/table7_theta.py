@@ -8,11 +8,10 @@ Five trainings a seed under the label that all tables are made with, theta = 3 b
 from experiments.harness.claims import Claim, beats
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross
-from experiments.trainings import GV_300W, OTHER_ENCODER
+from experiments.trainings import AS_PRINTED, GV_300W, OTHER_ENCODER
 
 THETAS = (0, 1, 2, 3, 4)
 ROWS = {f"theta={theta}": GV_300W if theta == 3 else GV_300W.but(theta=float(theta)) for theta in THETAS}
-AS_PRINTED = ", Eq. 2 as printed"
 PRINTED = {row + AS_PRINTED: source.but(label="printed") for row, source in ROWS.items()}
 COLUMN = "ion"
 
@@ -45,7 +44,9 @@ TABLE = Table(
     notes=(OTHER_ENCODER, "Beyond Box, whose tau follows theta, is off, as in every table on whole boxes.",
            "The paper's claims on theta in Eq. 2 are judged under Eq. 2 as it is printed, which falls with the distance, not "
            "with its square: 78 % are left at two cells and 47 % at 3 sigma, where it is cut. All other tables are made with the "
-           "Gaussian that the paper's words name: 61 % and 1 %. With theta = 3 both have the same error here."),
+           "Gaussian that the paper's words name: 61 % and 1 %. With theta = 3 both have the same error here.",
+           "That these claims are judged so was settled after the Gaussian had contradicted them on these test faces, and is yet "
+           "to be confirmed on training faces kept aside. Under the Gaussian, the default, both are contradicted."),
 )
 
 if __name__ == "__main__":
