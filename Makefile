@@ -46,13 +46,14 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-table4                   12 s      28 min 11 h 50 min       289 h
 #  gv-table5                   24 s      34 min  7 h 34 min       242 h
 #  gv-table6                    6 s       8 min     103 min        45 h
-#  gv-table7                   30 s      40 min  8 h 33 min       223 h
-#  gv-table8                   60 s      79 min 17 h 06 min       447 h
+#  gv-table7                   60 s      79 min 17 h 06 min       447 h
+#  gv-table8                   78 s     103 min 22 h 14 min       581 h
 #  gv-table9                  2 min       2 min       2 min       2 min
 #  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       8 min     103 min        45 h
 #  gv-fig6                     30 s      43 min  9 h 39 min       307 h
 #  gv-first-weights            42 s      76 min 23 h 29 min       735 h
+#  gv-cells                    36 s      68 min 23 h 33 min       651 h
 #  gv-occlusion                24 s      32 min  6 h 27 min       128 h
 #  anchorface-table2            6 s       9 min  5 h 42 min        24 h
 #  anchorface-table3            6 s       9 min  5 h 42 min  3 h 46 min
@@ -72,7 +73,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-fig5             30 s        30 s        30 s        30 s
 #  anchorface-fig7             36 s      10 min  5 h 42 min        24 h
 TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels \
-    gv-first-weights gv-occlusion \
+    gv-first-weights gv-cells gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
     anchorface-300w

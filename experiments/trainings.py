@@ -27,6 +27,10 @@ def gv(data, hrnet=False):
 GV_300W = gv("300w")
 AS_PRINTED = ", Eq. 2 as printed"     # in the name of a row trained with label=printed
 HEATMAP_300W = Train("heatmap", "300w", curve="full")
+TWICE_CELLS = ", twice the cells"     # in the name of a row trained with FINE
+FINE = pairs(stem_stride=2)           # one stride less in the stem: a native map of twice the side
+GV_FINE_300W = Train("gv", "300w", FINE, curve="full")
+HEATMAP_FINE_300W = Train("heatmap", "300w", FINE, curve="full")
 RELU = pairs(decoder="fpn_relu")                         # BatchNorm and ReLU in the decoder: the other reading of "FPN"
 GV_RELU_300W = Train("gv", "300w", RELU, curve="full")
 HEATMAP_RELU_300W = Train("heatmap", "300w", RELU, curve="full")
