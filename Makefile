@@ -38,40 +38,40 @@ VENV_151 ?= .venv-mxnet-1.5.1
 LIKES = 300w cofw wflw jd aflw menpo
 SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it;
-# paper: from multiply-adds, on one core, which nobody would use for it (add --dry-run --devices gpu:0,1,2,3 --together to ARGS).
+# paper: from a few steps, on one core, which nobody would use for it (add --dry-run --devices gpu:0,1,2,3 --together to ARGS).
 # BEGIN TABLES
-#  gv-table1                   12 s      28 min 13 h 06 min        80 h
-#  gv-table2                   12 s      28 min 11 h 36 min        34 h
-#  gv-table3                   12 s      28 min 11 h 59 min       190 h
-#  gv-table4                   12 s      28 min 11 h 50 min       289 h
-#  gv-table5                   24 s      34 min  7 h 34 min       242 h
-#  gv-table6                    6 s       8 min     103 min        45 h
-#  gv-table7                   60 s      79 min 17 h 06 min       447 h
-#  gv-table8                   78 s     103 min 22 h 14 min       581 h
+#  gv-table1                   12 s      28 min 13 h 06 min        84 h
+#  gv-table2                   12 s      28 min 11 h 36 min        36 h
+#  gv-table3                   12 s      28 min 11 h 59 min       201 h
+#  gv-table4                   12 s      28 min 11 h 50 min       305 h
+#  gv-table5                   24 s      34 min  7 h 34 min       146 h
+#  gv-table6                    6 s       8 min     103 min        29 h
+#  gv-table7                   60 s      79 min 17 h 06 min       292 h
+#  gv-table8                   78 s     103 min 22 h 14 min       379 h
 #  gv-table9                  2 min       2 min       2 min       2 min
 #  gv-labels                   30 s        30 s        30 s        30 s
-#  gv-fig4                     36 s       8 min     103 min        45 h
-#  gv-fig6                     30 s      43 min  9 h 39 min       307 h
-#  gv-first-weights            42 s      76 min 23 h 29 min       735 h
-#  gv-cells                    36 s      68 min 23 h 33 min       651 h
-#  gv-occlusion                24 s      32 min  6 h 27 min       128 h
-#  anchorface-table2            6 s       9 min  5 h 42 min        24 h
-#  anchorface-table3            6 s       9 min  5 h 42 min  3 h 46 min
-#  anchorface-table4           12 s      14 min  3 h 50 min 10 h 45 min
-#  anchorface-table5           36 s      10 min  5 h 13 min  8 h 56 min
-#  anchorface-table6           18 s      33 min 16 h 17 min        69 h
-#  anchorface-table7           36 s      57 min        34 h       153 h
-#  anchorface-table8           24 s      38 min 22 h 47 min        97 h
-#  anchorface-table9           24 s      38 min 22 h 47 min       101 h
-#  anchorface-table10           6 s       9 min  5 h 42 min        24 h
-#  anchorface-pearson          18 s      28 min 17 h 06 min        73 h
-#  anchorface-lambda           24 s      38 min 22 h 47 min        97 h
+#  gv-fig4                     36 s       8 min     103 min        29 h
+#  gv-fig6                     30 s      43 min  9 h 39 min       189 h
+#  gv-first-weights            42 s     100 min 23 h 29 min       474 h
+#  gv-cells                    36 s     102 min 23 h 33 min       424 h
+#  gv-occlusion                24 s      32 min  6 h 27 min        83 h
+#  anchorface-table2            6 s       9 min  5 h 42 min 17 h 22 min
+#  anchorface-table3            6 s       9 min  5 h 42 min  2 h 44 min
+#  anchorface-table4           12 s      14 min  3 h 50 min  7 h 48 min
+#  anchorface-table5           36 s      10 min  5 h 13 min  6 h 31 min
+#  anchorface-table6           18 s      33 min 16 h 17 min        49 h
+#  anchorface-table7           36 s      57 min        34 h       104 h
+#  anchorface-table8           24 s      38 min 22 h 47 min        69 h
+#  anchorface-table9           24 s      38 min 22 h 47 min        69 h
+#  anchorface-table10           6 s       9 min  5 h 42 min 17 h 22 min
+#  anchorface-pearson          18 s      28 min 17 h 06 min        52 h
+#  anchorface-lambda           24 s      38 min 22 h 47 min        69 h
 #  anchorface-cost             60 s        60 s        60 s        60 s
-#  anchorface-300w             24 s      42 min 21 h 59 min 14 h 35 min
+#  anchorface-300w             24 s      42 min 21 h 59 min 10 h 23 min
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s
 #  anchorface-fig5             30 s        30 s        30 s        30 s
-#  anchorface-fig7             36 s      10 min  5 h 42 min        24 h
+#  anchorface-fig7             36 s      10 min  5 h 42 min 17 h 22 min
 TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels \
     gv-first-weights gv-cells gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \

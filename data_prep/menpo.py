@@ -24,7 +24,8 @@ Left and right profiles are annotated alike, number for number, each the other's
 ``facing`` says which way, in the picture.
 
 The NME's unit is the diagonal of the landmarks' rectangle (``compute_diag_error.m`` of the benchmark's evaluation).
-Boxes: the landmarks' tight rectangle by default, since a release without others exists; ``provided`` are the detector's.
+Boxes: the detector's, and the landmarks' tight rectangle for a face without one, as all of the challenge's are (default), or
+``landmarks`` or ``provided`` for all.
 """
 
 import os
@@ -36,12 +37,11 @@ from tqdm import tqdm
 
 from data_prep import command
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
-from data_prep.points_files import LARGEST, NUMBER, coordinates, read_pts
-from data_prep.report import Report
+from data_prep.points_files import NUMBER, coordinates, read_pts
+from data_prep.report import AUTO, Report, choose_box, refused, rounded
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
-from gv.core.geometry import tight_box
 
 SUBSETS = {"semifrontal": 68, "profile": 39}
 SPLITS = ("train", "test")
@@ -118,9 +118,9 @@ def facing(points):
 
 
 def _face(picture, points, box, out, subset, part):
-    box = np.array(tight_box(points) if box is None else box)
-    if not (np.abs(box) <= LARGEST).all() or not (box[2:] > box[:2]).all():
-        raise InputError(picture, f"a box without area, {[round(float(v), 3) for v in box]}", "x0 < x1 and y0 < y1")
+    bad = refused(box, points)
+    if bad is not None:
+        raise InputError(picture, f"a box without area, {rounded(bad)}", "x0 < x1 and y0 < y1")
     check_picture(picture)
     image = command.picture_path(picture, Path(out, subset)) if out else str(picture)
     return Face(image, points, box, attributes={"part": part, **({"facing": facing(points)} if subset == "profile" else {})})
@@ -142,8 +142,10 @@ def read_list(path, split, subset, boxes, out, report, progress):
             if key in seen:
                 raise InputError(f"{path}:{number}", f"{name} listed twice with the same landmarks")
             seen.add(key)
-            faces.append(_face(path.parent / name, points - FIRST_PIXEL, box if boxes == "provided" else None, out, subset,
-                               f"benchmark {split}"))
+            points = points - FIRST_PIXEL
+            box, source = choose_box(boxes, box, points)
+            faces.append(_face(path.parent / name, points, box, out, subset, f"benchmark {split}"))
+            report.boxes[source] += 1
         except InputError as error:
             report.leave_out(error)
     return faces
@@ -177,7 +179,9 @@ def read_folder(top, split, wanted, out, reports, progress):
                 subset = next(name for name, count in SUBSETS.items() if count == len(points))
                 if subset in wanted:
                     blamed = [reports[subset]]
-                    faces[subset].append(_face(picture, points, None, out, subset, f"challenge {split}"))
+                    box, source = choose_box(AUTO, None, points)
+                    faces[subset].append(_face(picture, points, box, out, subset, f"challenge {split}"))
+                    reports[subset].boxes[source] += 1
             except InputError as error:
                 for report in blamed:
                     report.leave_out(error)
@@ -192,10 +196,10 @@ def _folders(top, split):
         yield Path(at)
 
 
-def read_tree(root, boxes="landmarks", out=None):
+def read_tree(root, boxes=AUTO, out=None):
     """All of a tree: {subset: {split: faces}}, without the empty ones, and {subset: Report}; InputError where all is empty.
 
-    boxes: "landmarks" or "provided". out: the folder of the two indexes, or None where none is written.
+    boxes: "auto", "landmarks" or "provided". out: the folder of the two indexes, or None where none is written.
     """
     root = os.path.normpath(root)
     reports = {subset: Report(f"Menpo {subset}", root, ASK) for subset in SUBSETS}
@@ -237,13 +241,14 @@ def main(arguments=None):
     """Read the options, write the two indexes, print the two reports."""
     options = command.parser("data_prep.menpo", "Menpo 2D, as it unpacks, to two indexes: OUT/semifrontal and OUT/profile.",
                              "DATA_ROOT/menpo")
-    options.add_argument("--boxes", choices=("landmarks", "provided"), default="landmarks",
-                         help="landmarks: their tight rectangle (default); provided: the face detector's, of Menpo2D_*.txt")
+    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided"), default=AUTO,
+                         help="auto: provided, and landmarks for a face without (default); landmarks: their tight rectangle; "
+                              "provided: the face detector's, of Menpo2D_*.txt")
     args = command.parse(options, arguments)
     splits, reports = read_tree(args.root, args.boxes, None if args.check_only else args.out)
     for subset, of in splits.items():
         command.write_set(args, reports[subset], of, os.path.join(args.out or "", subset), layout=SUBSETS[subset],
-                          box_source=args.boxes, normaliser="diagonal")
+                          box_source=reports[subset].box_source(args.boxes), normaliser="diagonal")
     command.show(reports, args.json)
 
 

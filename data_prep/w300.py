@@ -23,12 +23,11 @@ from tqdm import tqdm
 
 from data_prep import command, sandbox
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
-from data_prep.points_files import LARGEST, read_pts
-from data_prep.report import Report
+from data_prep.points_files import read_pts
+from data_prep.report import AUTO, BY_LANDMARKS, Report, choose_box, refused, rounded
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
-from gv.core.geometry import tight_box
 
 LANDMARKS = 68
 PARTS = {"afw": 337, "helen/trainset": 2000, "lfpw/trainset": 811, "helen/testset": 330, "lfpw/testset": 224, "ibug": 135}
@@ -41,7 +40,7 @@ SPLITS = {
 # how the pictures of each part are named: others are the user's own
 NAMES = {"afw": r"\d+_\d+", "helen/trainset": r"\d+_\d+", "helen/testset": r"\d+_\d+", "lfpw/trainset": r"image_\d{4}",
          "lfpw/testset": r"image_\d{4}", "ibug": r"image_\d+( ?_\d+)*"}
-BOX_FIELDS = {"provided": "bb_ground_truth", "detector": "bb_detector"}
+BOX_FIELDS = {AUTO: "bb_ground_truth", "provided": "bb_ground_truth", "detector": "bb_detector"}
 # the same picture in LFPW's training and test set
 DUPLICATES = [["lfpw/trainset/image_0215", "lfpw/testset/image_0066"], ["lfpw/trainset/image_0828", "lfpw/testset/image_0096"]]
 MIRROR = "_mirror"
@@ -97,18 +96,18 @@ def box_key(stem):
 def read_part(root, part, boxes, out, report, progress=None):
     """The faces of one part, in the order of their names; what cannot be used is noted in ``report``.
 
-    boxes: "landmarks", "provided" or "detector". out: the index folder, or None where none is written.
+    boxes: "auto", "landmarks", "provided" or "detector". out: the index folder, or None where none is written.
     """
     folder = Path(root, part)
     if not folder.is_dir():
         return []
-    official = None
+    official = {}
     if boxes != "landmarks":
         path = box_file(root, part)
         try:
-            if path is None:
+            if path is None and boxes != AUTO:
                 raise InputError(folder, f"no {box_name(part)}", "the official boxes below --root", "or --boxes landmarks")
-            official = read_boxes(path, BOX_FIELDS[boxes])
+            official = read_boxes(path, BOX_FIELDS[boxes]) if path else {}
         except InputError as error:
             report.leave_out(error)
             return []
@@ -120,9 +119,10 @@ def read_part(root, part, boxes, out, report, progress=None):
     faces = []
     for stem in sorted(stems - mirrored):
         try:
-            picture, points, box = _read_face(pictures.get(stem), annotations.get(stem), official)
+            picture, points, box, source = _read_face(pictures.get(stem), annotations.get(stem), official, boxes)
             image = command.picture_path(picture, out) if out else str(picture)
             faces.append(Face(image, points, box, attributes={"part": part}))
+            report.boxes[source] += 1
             report.own += re.fullmatch(NAMES[part], stem) is None
         except InputError as error:
             report.leave_out(error)
@@ -131,22 +131,24 @@ def read_part(root, part, boxes, out, report, progress=None):
     return faces
 
 
-def _read_face(picture, annotation, official):
+def _read_face(picture, annotation, official, boxes):
+    """(picture, points, box, which box it is). official: {``box_key``: box}."""
     if annotation is None:
         raise InputError(picture, "no .pts of the same name")
     if picture is None:
         raise InputError(annotation, "no picture of the same name")
     points = read_pts(annotation, LANDMARKS)
-    box = tight_box(points) if official is None else official.get(box_key(picture.stem))
+    box, source = choose_box(boxes, official.get(box_key(picture.stem)), points)
     if box is None:
         raise InputError(picture, "no box of this name in the part's .mat")
-    if not (np.abs(box) <= LARGEST).all() or box[2] <= box[0] or box[3] <= box[1]:
-        raise InputError(picture if official else annotation, f"a box without area, {[round(float(v), 3) for v in box]}")
+    bad = refused(box, points)
+    if bad is not None:
+        raise InputError(annotation if source == BY_LANDMARKS else picture, f"a box without area, {rounded(bad)}")
     check_picture(picture)
-    return picture, points, box
+    return picture, points, box, source
 
 
-def read_tree(root, boxes="landmarks", out=None):
+def read_tree(root, boxes=AUTO, out=None):
     """All of a tree: ({split: faces}, without the empty ones; Report). InputError where not one face can be used."""
     root = os.path.normpath(root)
     report = Report("300W", root, ASK)
@@ -165,13 +167,14 @@ def read_tree(root, boxes="landmarks", out=None):
 def main(arguments=None):
     """Read the options, write the index, print the report."""
     options = command.parser("data_prep.w300", "300-W, as it unpacks, to an index of faces.", "DATA_ROOT/300w")
-    options.add_argument("--boxes", choices=("landmarks", *BOX_FIELDS), default="landmarks",
-                         help="landmarks: their tight rectangle (default); provided, detector: bb_ground_truth, bb_detector "
-                              "of the official bounding_boxes_*.mat, anywhere up to two folders below --root")
+    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided", "detector"), default=AUTO,
+                         help="auto: provided, and landmarks for a face without (default); landmarks: their tight rectangle; "
+                              "provided, detector: bb_ground_truth, bb_detector of the official bounding_boxes_*.mat, anywhere "
+                              "up to two folders below --root")
     args = command.parse(options, arguments)
     splits, report = read_tree(args.root, args.boxes, None if args.check_only else args.out)
-    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=args.boxes, normaliser="ion",
-                      extra={"duplicates": DUPLICATES})
+    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source(args.boxes),
+                      normaliser="ion", extra={"duplicates": DUPLICATES})
     command.show(report, args.json)
 
 

@@ -11,8 +11,8 @@ several faces, a line each. Columns as in the archive's README and the public lo
 Where pixels count from is nowhere stated. The loaders above use the numbers as 0-based; FaRL (``farl/datasets``), which shifts
 its 300-W list back, leaves its WFLW list as it is. Hence 0-based here, ASSUMED; ``--base 1`` subtracts 1.
 
-Boxes: ``landmarks``, the landmarks' tight rectangle (default: the papers' "ground truth bounding box"), or ``provided``, the
-list's. Coordinates may lie outside the picture, and are kept.
+Boxes: the list's, and the landmarks' tight rectangle for a face whose box there has no area (default), or ``landmarks`` or
+``provided`` for all. Coordinates may lie outside the picture, and are kept.
 """
 
 import os
@@ -27,11 +27,10 @@ from tqdm import tqdm
 
 from data_prep import command
 from data_prep.pictures import check_picture
-from data_prep.report import Report
+from data_prep.report import AUTO, Report, choose_box, refused, rounded
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
-from gv.core.geometry import tight_box
 
 LANDMARKS = 98
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")  # in the order of the columns
@@ -107,8 +106,8 @@ def _read_bytes(path):
 def read_split(root, split, boxes, base, out, report, progress=None):
     """The faces of one list, in its order; what cannot be used is noted in ``report``.
 
-    boxes: "landmarks" or "provided". base: the list's coordinate of the first pixel's centre, 0 or 1. out: the index folder,
-    or None where none is written.
+    boxes: "auto", "landmarks" or "provided". base: the list's coordinate of the first pixel's centre, 0 or 1. out: the index
+    folder, or None where none is written.
     """
     path = Path(root, LIST.format(split))
     try:
@@ -122,7 +121,7 @@ def read_split(root, split, boxes, base, out, report, progress=None):
         try:
             if isinstance(row, InputError):
                 raise row
-            faces.append(_face(row, Path(root, IMAGES, row.image), boxes, base, out, whole))
+            faces.append(_face(row, Path(root, IMAGES, row.image), boxes, base, out, whole, report))
         except InputError as error:
             report.leave_out(error)
         if progress is not None:
@@ -139,19 +138,20 @@ def _whole(picture):
     return None
 
 
-def _face(row, picture, boxes, base, out, whole):
+def _face(row, picture, boxes, base, out, whole, report):
     points, box = row.points - base, tuple(value - base for value in row.box)
-    if boxes == "landmarks":
-        box = tight_box(points)
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise InputError(row.at, f"a box without area, {[round(float(v), 3) for v in box]}")
+    box, source = choose_box(boxes, box, points)
+    bad = refused(box, points)
+    if bad is not None:
+        raise InputError(row.at, f"a box without area, {rounded(bad)}")
     error = whole(picture)
     if error is not None:
         raise error
+    report.boxes[source] += 1
     return Face(command.picture_path(picture, out) if out else str(picture), points, box, attributes=dict(row.flags))
 
 
-def read_tree(root, boxes="landmarks", base=0, out=None):
+def read_tree(root, boxes=AUTO, base=0, out=None):
     """All of a tree: ({split: faces}, without the empty ones; Report). InputError where not one face can be used."""
     root = os.path.normpath(root)
     report = Report("WFLW", root, ASK)
@@ -170,14 +170,15 @@ def read_tree(root, boxes="landmarks", base=0, out=None):
 def main(arguments=None):
     """Read the options, write the index, print the report."""
     options = command.parser("data_prep.wflw", "WFLW, as it unpacks, to an index of faces.", "DATA_ROOT/wflw")
-    options.add_argument("--boxes", choices=("landmarks", "provided"), default="landmarks",
-                         help="landmarks: their tight rectangle (default); provided: the list's own")
+    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided"), default=AUTO,
+                         help="auto: provided, and landmarks for a face whose box has no area (default); landmarks: their tight "
+                              "rectangle; provided: the list's own")
     options.add_argument("--base", type=int, choices=(0, 1), default=0,
                          help="the lists' coordinate of the first pixel's centre (default 0: the authors do not say)")
     args = command.parse(options, arguments)
     splits, report = read_tree(args.root, args.boxes, args.base, None if args.check_only else args.out)
-    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=args.boxes, normaliser="ion",
-                      extra={"base": args.base})
+    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source(args.boxes),
+                      normaliser="ion", extra={"base": args.base})
     command.show(report, args.json)
 
 

@@ -347,13 +347,18 @@ def test_the_estimate_is_that_of_like_runs(place):
     assert estimates.seconds(job, replace(place, preset="ablate"), {})[0] == pytest.approx(
         6 + 25 * 1500 / estimates.SPEED["gv", "ablate"])
     assert not estimates.seconds(job, replace(place, preset="ablate"), {})[1], "measured"
-    for other, preset in ((GV.but(encoder="resnet18v2"), "ablate"), (GV, "paper")):
-        larger = make_job(other, 1, replace(place, preset=preset))
-        on_cpu, scaled = estimates.seconds(larger, replace(place, preset=preset), {})
-        work = estimates.size(larger).multiply_adds / estimates.size(make_job(GV, 0, replace(place, preset="mini"))).multiply_adds
-        assert scaled and on_cpu == pytest.approx(6 + larger.images * work / estimates.SPEED["gv", "mini"])
-        on_four = estimates.seconds(larger, replace(place, preset=preset), {}, "gpu:0,1,2,3", 4)[0]
-        assert on_four - 6 == pytest.approx((on_cpu - 6) / estimates.GPU_TIMES / 4)
+    paper = replace(place, preset="paper")
+    whole = make_job(GV, 0, paper)
+    assert estimates.seconds(whole, paper, {}) == (pytest.approx(6 + whole.images / estimates.SPEED["gv", "paper"]), False)
+    for other, preset in ((GV.but(encoder="resnet18v2"), "ablate"), (GV.but(stem_stride=2), "paper")):
+        there = replace(place, preset=preset)
+        larger = make_job(other, 1, there)
+        on_cpu, scaled = estimates.seconds(larger, there, {})
+        work = estimates.size(larger).multiply_adds
+        times = work / estimates.size(make_job(GV, 0, there)).multiply_adds
+        assert scaled and on_cpu == pytest.approx(6 + larger.images * times / estimates.SPEED["gv", preset])
+        on_four, scaled = estimates.seconds(larger, there, {}, "gpu:0,1,2,3", 4)
+        assert scaled and on_four == pytest.approx(6 + larger.images * 3 * work / estimates.GPU_WORK / 4)
     finish(job, place, {FULL: 0.05}, seconds=90.0)
     known = estimates.speeds(records.read_all(place.records))
     like = make_job(GV.but(theta=1.0), 0, replace(place, preset="ablate"))
@@ -425,6 +430,19 @@ def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
     code, out, err = call(table, "--preset", "paper", "--dry-run", "--devices", "gpu:0,1,2,3", "--together")
     assert (code, err) == (0, "") and "ESTIMATED from multiply-adds for 2 of them" in out and "GiB a device" in out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_says_first_how_long_it_takes_and_what_it_is_run_with(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    where = ("--preset", "paper", "--out", str(tmp_path), "--records", str(tmp_path / "records"))
+    code, out, err = call(table_of(GV), *where)
+    total, way = err.splitlines()
+    assert code == 0 and total.startswith("0 of 1 recorded; 1 to run, ") and "ESTIMATED" in way
+    for word in ("60 epochs", "batch 16", "11820 steps", "rate 0.001, times 0.1 at 30, 50", "enlarged by 0 %", "start scratch",
+                 "GiB a device"):
+        assert word in way
+    _, _, err = call(table_of(GV), *where, "--no-run")
+    assert err == ""
 
 
 def test_a_dry_run_of_what_is_recorded_says_so(call, place):

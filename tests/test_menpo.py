@@ -127,15 +127,17 @@ def test_the_challenge_is_told_apart_by_the_number_of_points(challenge, tmp_path
 
 def test_the_lists_of_the_benchmark(benchmark):
     root, put_in = benchmark
-    splits, reports = menpo.read_tree(root)
+    splits, reports = menpo.read_tree(root, "landmarks")
     for (subset, split), (points, _) in put_in.items():
         (face,) = splits[subset][split]
         assert np.array_equal(face.points, points - 1)
         assert face.box == (*face.points.min(0), *face.points.max(0))
-    provided, _ = menpo.read_tree(root, "provided")
-    for (subset, split), (points, box) in put_in.items():
-        (face,) = provided[subset][split]
-        assert face.box == box and np.array_equal(face.points, points - 1)
+    for boxes in ("auto", "provided"):
+        provided, read = menpo.read_tree(root, boxes)
+        for (subset, split), (points, box) in put_in.items():
+            (face,) = provided[subset][split]
+            assert face.box == box and np.array_equal(face.points, points - 1)
+        assert {report.box_source(boxes) for report in read.values()} == {"provided"}
     assert reports["semifrontal"].splits == {"train": (1, 6653), "test": (1, 5335)}
     assert reports["profile"].splits == {"train": (1, 2290), "test": (1, 1946)}
     assert reports["profile"].parts == {"benchmark train": (1, 2290), "benchmark test": (1, 1946)}
@@ -290,6 +292,14 @@ def test_a_face_that_was_not_detected_has_no_provided_box(tmp_path):
     put_list(tmp_path, "profile", "train", {"good.jpg": (profile(0), (0, 0, 0, 0))})
     with pytest.raises(InputError, match="not one face .*image/profile/good.jpg: a box without area"):
         menpo.read_tree(tmp_path, "provided")
+    splits, reports = menpo.read_tree(tmp_path)
+    (face,) = splits["profile"]["train"]
+    assert face.box == (*face.points.min(0), *face.points.max(0)) and reports["profile"].box_source("auto") == "landmarks"
+    put_list(tmp_path, "profile", "train", {"good.jpg": (profile(0), (0, 0, 0, 0)), "better.jpg": (profile(1), (3, 1, 33, 39))})
+    splits, reports = menpo.read_tree(tmp_path)
+    assert splits["profile"]["train"][1].box == (3, 1, 33, 39)
+    assert reports["profile"].box_source("auto") == "provided, else landmarks"
+    assert "1 of 2 faces have no provided box" in reports["profile"].notes[-1]
 
 
 def test_the_challenge_has_no_boxes(challenge, benchmark):

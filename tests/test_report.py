@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -232,6 +233,23 @@ def test_each_claim_is_counted_once_on_the_nearest_data(tmp_path):
     assert said in markdown and said in markdown_page.block(report)
     assert "1 contradicted, 0 reproduced, 0 undecided, 0 not comparable, 0 not run. 1 more compare" in markdown
     assert "Not alike on all data: fused beats wide" in page_of(report, tmp_path)
+
+
+def test_a_claim_that_chose_its_reading_and_one_that_is_not_comparable_say_so(tmp_path):
+    margin = (beats(("l=3", "l=5"), ("l=7", "l=7")),)
+    table = replace(BANDS, claims=(Claim("it wins", "Table 8", margin, chosen="of two readings the <other>."),
+                                   Claim("it wins near the print", "Table 8", margin, near=("l=3", "l=5"))))
+    place = Place("ablate", None, str(tmp_path / "runs"), str(tmp_path / "records"))
+    keep_bands(tmp_path / "records", [0.5, 0.6, 0.55])               # of 5 %, where 3.14 is printed
+    report = gather([table], place)
+    assert [claim.verdict for claim in report.groups[0].tables[0].claims] == [claims.REPRODUCED, claims.NOT_COMPARABLE]
+    assert report.overall.chosen == 1 and report.glances[0].glance.claim == "it wins (it chose the reading)"
+    for text in (markdown_page.text(report, "a command"), page_of(report, tmp_path)):
+        assert f"{claims.CHOSEN}: of two readings the &lt;other&gt;." in text and "1 chose the reading" in " ".join(text.split())
+        assert "l=3 l=5 is 1.6 times the printed 3.14, and this is compared up to 1.5 times" in text
+    keep_bands(tmp_path / "records", [0.5, -0.6, 0.55])              # nothing decided: nothing to be said of the choice
+    report = gather([table], place)
+    assert report.overall.chosen == 0 and claims.CHOSEN not in markdown_page.text(report, "a command")
 
 
 def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):

@@ -26,11 +26,12 @@ KEYS = [f"anchorface-{name}" for name in (*(f"table{number}" for number in range
 PRESETS = ("smoke", "ablate", "mini", "paper")
 # tables whose rows are all the paper's own; of the others, AnchorFace's row is
 OWN = (6, 7, 8, 9, 10)
-OWN_RATE = "anchorface-table6"     # its rows of ours are the baseline again at every preset but one
+TWICE_RATE = "anchorface-table6"     # its rows of ours are the baseline again at every preset but one
 # claims of the paper's that no printed number can be held against: there is none
 NOT_PRINTED = {
     "anchorface-table6": {"the errors vary less with anchors, in every yaw bin"},
     "anchorface-table7": {"templates turned in pitch add nothing"},
+    "anchorface-pearson": {"closer anchors tend to be more accurate: r of distance and error is above 0"},
     "anchorface-lambda": {"lambda hardly matters (within 2 % of the error)"},
     "anchorface-fig4": {"the side buckets hold faces that are turned further than the frontal one's"},
     "anchorface-fig5": {"KMeans finds anchors along the yaw that are similar to the hand-designed ones"},
@@ -44,7 +45,7 @@ def test_the_catalogue_has_every_table_and_figure_of_the_paper():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_cell_resolves_at_every_preset_and_no_two_rows_are_one_training(tmp_path, preset):
     tables = [TABLES[key] for key in KEYS]
-    jobs = collect([table for table in tables if table.key != OWN_RATE], [0, 1], place(tmp_path, preset))
+    jobs = collect([table for table in tables if table.key != TWICE_RATE], [0, 1], place(tmp_path, preset))
     assert len({job.key for job in jobs.values()}) == len(jobs)
     jobs = collect(tables, [0, 1], place(tmp_path, preset))
     check_wanted(tables, jobs)

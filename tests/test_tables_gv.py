@@ -93,7 +93,7 @@ def test_the_printed_numbers_hold_to_the_claims(key):
 def test_the_best_of_a_benchmark_is_judged_on_the_papers_data_alone():
     official = {table.key: [claim for claim in table.claims if claim.official] for table in TABLES.values()}
     assert {key: len(found) for key, found in official.items() if found} == {
-        "gv-table1": 1, "gv-table2": 2, "gv-table3": 2, "gv-table4": 1}
+        "gv-table1": 1, "gv-table2": 3, "gv-table3": 2, "gv-table4": 2}
     for key, found in official.items():
         for claim in found:
             assert filled(TABLES[key], "embedded").judge(claim)["verdict"] == claims.NOT_RUN
@@ -148,10 +148,10 @@ def test_options_arrive_in_the_runs():
 
 def test_a_dry_run_knows_what_hrnet_costs(tmp_path):
     cells = TABLES["gv-table1"].cells
-    for preset, times in (("ablate", 2), ("mini", 5)):       # W32 itself at mini, a small HRNet at ablate
+    for preset, times in (("ablate", 2), ("mini", 5), ("paper", 1.5)):     # a small HRNet at ablate, W32 itself at the others
         jobs = [make_job(cells[row, "ion/full"].source, 0, place(tmp_path, preset)) for row in ("GV(ResNet50)", "GV(HRNet)")]
         ours, hrnet = (estimates.seconds(job, place(tmp_path, preset), {})[0] for job in jobs)
-        assert times * ours < hrnet < 24 * 3600
+        assert times * ours < hrnet < 72 * 3600
 
 
 # --- what is drawn from records ----------------------------------------------------------------------------------------------

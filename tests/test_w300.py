@@ -269,6 +269,21 @@ def test_official_boxes(tmp_path, boxes, shift, folder):
     assert "no bounding_boxes_afw.mat" in reasons.pop("afw") and not reasons
 
 
+def test_by_default_a_face_has_the_provided_box_and_without_one_its_landmarks(tmp_path):
+    for seed, stem in enumerate(["image_003_1", "image_004_1"]):
+        put(tmp_path, "ibug", stem, seed)
+    put(tmp_path, "afw", "a", 9)
+    put_boxes(tmp_path / "bounding_boxes_ibug.mat", [("image_003_1.jpg", [1, 2, 30, 40], [5, 6, 37, 48])])
+    splits, report = w300.read_tree(tmp_path)
+    given, without = splits["challenge"]
+    assert given.box == (4, 5, 36, 47) and report.left_out == []
+    for face in (without, *splits["train"]):
+        assert face.box == (*face.points.min(0), *face.points.max(0))
+    assert report.box_source("auto") == "provided, else landmarks"
+    assert report.notes[-1].startswith("boxes: 2 of 3 faces have no provided box")
+    assert w300.read_tree(tmp_path, "landmarks")[1].box_source("landmarks") == "landmarks"
+
+
 def test_one_official_box(tmp_path):
     put_boxes(tmp_path / "one.mat", [("a.jpg", [1, 2, 3, 4], [5, 6, 7, 8])])
     assert w300.read_boxes(tmp_path / "one.mat", "bb_detector") == {"a": (0, 1, 2, 3)}

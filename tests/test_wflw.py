@@ -70,14 +70,14 @@ def test_a_tree_is_read_to_the_numbers_put_in(tree, tmp_path):
     out = tmp_path / "index"
     wflw.main(["--root", str(tree), "--out", str(out)])
     index = read_index(out)
-    assert (index.layout, index.source, index.normaliser, index.box_source) == (98, "WFLW", "ion", "landmarks")
+    assert (index.layout, index.source, index.normaliser, index.box_source) == (98, "WFLW", "ion", "provided")
     assert index.provenance == "official, partial" and index.extra["base"] == 0
     assert index.splits == {"train": 2, "test": 7, **dict.fromkeys(wflw.SUBSETS, 1)}
     assert index.found == {**index.splits, "train list": 2, "test list": 7}
     for split, first in (("train", 0), ("test", 10)):
         for i, face in enumerate(read_split(index, split)):
             assert np.array_equal(face.points, landmarks(first + i))
-            assert face.box == (*face.points.min(0), *face.points.max(0))
+            assert face.box == ((i, 1, 40, 41) if split == "train" else (3, 2, 41, 47))
             assert cv2.imread(str(out / face.image)).shape == (48, 40, 3)
     assert read_split(index, "test")[0].image.endswith("WFLW_images/7--Cheering/7 Cheering  2.jpg")
 
@@ -159,6 +159,10 @@ def test_bad_boxes_matter_only_where_they_are_used(tree):
     assert len(wflw.read_tree(tree, "landmarks")[0]["train"]) == 1
     splits, report = wflw.read_tree(tree, "provided")
     assert "train" not in splits and "without area" in report.left_out[0][1]
+    splits, report = wflw.read_tree(tree)
+    (face,) = splits["train"]
+    assert face.box == (*face.points.min(0), *face.points.max(0)) and report.left_out == []
+    assert report.box_source("auto") == "provided, else landmarks" and "1 of 8 faces" in report.notes[-1]
 
 
 def test_a_list_that_is_missing_is_said(tree, tmp_path):

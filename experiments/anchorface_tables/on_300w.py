@@ -9,12 +9,12 @@ from experiments.anchorface_tables.table10_aggregation import MEAN_NOTE
 from experiments.harness.claims import Claim, beats, same
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, Train, View, cross, pairs
-from experiments.trainings import ANCHORFACE_300W, OWN_RATE_NOTE, at_own_rate
+from experiments.trainings import ANCHORFACE_300W, BOXES_NOTE, TWICE_RATE_NOTE, at_twice_the_rate
 
 REGRESSION_300W = Train("regression", "300w")
 ROWS = {
     "direct regression": (REGRESSION_300W, ()),
-    "direct regression, own rate": (at_own_rate(REGRESSION_300W), ()),
+    "direct regression, twice the rate": (at_twice_the_rate(REGRESSION_300W), ()),
     "AnchorFace, weighted": (ANCHORFACE_300W, ()),
     "AnchorFace, argmax": (ANCHORFACE_300W, pairs(aggregate="argmax")),
     "AnchorFace, mean": (ANCHORFACE_300W, pairs(aggregate="mean")),
@@ -40,18 +40,22 @@ TABLE = Table(
     key="anchorface-300w", paper="anchorface", number=0, title="AnchorFace on 300W: direct regression, aggregations, lambda",
     unit="NME (ION) %, 300W common subset; the variance of the images' NME in square percent", cells=cross(ROWS, COLUMNS, cell),
     claims=(
-        Claim("anchors beat direct regression", "Table 6, there on AFLW", (beats(WEIGHTED, ("direct regression", "NME")),)),
-        Claim("anchors beat direct regression at the rate that suits it best, too", "ours",
-              (beats(WEIGHTED, ("direct regression, own rate", "NME")),), ours=True),
-        Claim("the errors vary less with anchors", "Section 4.4, there on AFLW",
-              (beats(("AnchorFace, weighted", "variance"), ("direct regression", "variance")),)),
-        Claim("weighted beats argmax", "Table 10, there on AFLW", (beats(WEIGHTED, ("AnchorFace, argmax", "NME")),)),
-        Claim("weighted beats the mean", "Table 10, there on AFLW",
-              (beats(WEIGHTED, ("AnchorFace, mean", "NME")),), near=WEIGHTED),
-        Claim("lambda hardly matters", "Section 3.3, there on AFLW",
-              tuple(same(WEIGHTED, (f"AnchorFace, lambda={value}", "NME")) for value in ("0.1", "2"))),
+        Claim("anchors beat direct regression", "ours: Table 6 on 300W",
+              (beats(WEIGHTED, ("direct regression", "NME")),), ours=True),
+        Claim("anchors beat direct regression at twice the rate and batch, too", "ours",
+              (beats(WEIGHTED, ("direct regression, twice the rate", "NME")),), ours=True),
+        Claim("the errors vary less with anchors", "ours: Section 4.4 on 300W",
+              (beats(("AnchorFace, weighted", "variance"), ("direct regression", "variance")),), ours=True),
+        Claim("weighted beats argmax", "ours: Table 10 on 300W", (beats(WEIGHTED, ("AnchorFace, argmax", "NME")),), ours=True),
+        Claim("weighted beats the mean", "ours: Table 10 on 300W",
+              (beats(WEIGHTED, ("AnchorFace, mean", "NME")),), ours=True, near=WEIGHTED),
+        Claim("lambda hardly matters", "ours: Section 3.3 on 300W",
+              tuple(same(WEIGHTED, (f"AnchorFace, lambda={value}", "NME")) for value in ("0.1", "2")), ours=True),
     ),
-    decimals=3, notes=(OWN_RATE_NOTE, MEAN_NOTE),
+    decimals=3, notes=(
+        BOXES_NOTE,
+        "The paper makes these comparisons on AFLW; 300W, with few turned faces, it calls not very challenging (Section 4.2).",
+        TWICE_RATE_NOTE, MEAN_NOTE),
 )
 
 if __name__ == "__main__":

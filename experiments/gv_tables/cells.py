@@ -1,4 +1,4 @@
-"""Ours: whether the best bands of Table 8 hang on the map's side: 3 + 5, 5 and 5 + 7 on the preset's map and on one of twice the side.
+"""Ours: whether Table 8's best bands hang on the map's side: 3 + 5, 5 and 5 + 7 on the preset's map and on one of twice the side.
 
     python -m experiments.gv_tables.cells --preset ablate --seeds 3 --devices cpu:0,1 --data data
 

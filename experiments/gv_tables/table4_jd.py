@@ -5,13 +5,16 @@
 Two trainings a seed: GV(HRNet), the paper's entry, far the dearer one, and GV(ResNet50), which the paper does not print here.
 """
 
-from experiments.harness.claims import Claim, at_least
+from experiments.harness.claims import Claim, Margin, at_least
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross
 from experiments.papers.published import value
 from experiments.trainings import GV_ROWS, OTHER_ENCODER, beats_method, gv, hrnet_beats
 
 ENTRY = "GV(HRNet)"
+CHAMPION = "Baidu VIS"
+BEST = value("gv", 4, CHAMPION, "nme")
+COMPARABLE = 0.1             # points, ASSUMED: the paper calls 1.35 comparable to 1.31
 SECOND = "USTC-NELSLIP"      # the leaderboard's second, which the entry would have displaced
 # column: (metric, the printed number's column and table)
 COLUMNS = {"auc": ("auc_rectangle_0.08", ("auc", 4)), "nme": ("nme_rectangle", ("nme", 4)),
@@ -33,6 +36,9 @@ TABLE = Table(
         Claim("GV(HRNet) would be second on the leaderboard", "Section 1, Section 4.4",
               (beats_method(4, ENTRY, "nme", SECOND),
                at_least((ENTRY, "auc"), value("gv", 4, SECOND, "auc") / 100)), official=True),
+        Claim(f"its error is comparable to the champion's (within {COMPARABLE:g} points)", "Section 4.4",
+              (Margin(f"{ENTRY} nme against {CHAMPION}'s printed {BEST:g} + {COMPARABLE:g}", ((ENTRY, "nme"),),
+                      lambda a: (BEST + COMPARABLE) / 100 - a),), official=True),
     ),
     notes=(OTHER_ENCODER, "The failure rate of Section 4.4 has no threshold printed; 8 %, the AUC's, is ASSUMED."),
 )

@@ -24,6 +24,7 @@ NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduc
 NOT_COMPARABLE = "not comparable"
 DECIDED = (REPRODUCED, CONTRADICTED)
 VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_COMPARABLE, NOT_RUN)
+CHOSEN = "No independent verdict, for this relation chose the reading"
 NEAR = 1.5             # ASSUMED: an error of up to so many times the printed one is near it
 
 
@@ -103,7 +104,8 @@ class Claim:
 
     official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
     near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable.
-    hangs: where ours contradict it, what that may hang on; told with that verdict alone.
+    hangs: where ours contradict it, what that may hang on; told with that verdict alone. chosen: the reading that was chosen by
+    this very relation, where one was: the claim's verdict is then no independent one, and every page says so.
     """
 
     text: str
@@ -113,6 +115,7 @@ class Claim:
     official: bool = False
     near: tuple = None
     hangs: str = ""
+    chosen: str = ""
 
 
 @lru_cache(maxsize=None)

@@ -81,6 +81,13 @@ def dry_run(jobs, place, devices, together, scheduler=None):
     return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
 
 
+def ways_of(jobs, sharing):
+    """What the trainings among jobs that are missing are run with, and the memory that they take, a line a kind."""
+    found = dict.fromkeys((job.source.method, scheduling.settings(job, sharing)) for job in jobs
+                          if isinstance(job.source, Train) and not job.finished())
+    return [f"{method}: {line}" for method, line in found]
+
+
 def folder_of(table, place):
     """Where a table's results are kept: embedded and official numbers never share a place."""
     names = {name for source in table.sources() for name in sets_of(source) if name not in place.lacks(source)}
@@ -147,6 +154,10 @@ def as_text(results):
         lines += [f"  - {margin_text(margin)}" for margin in judged["margins"]]
         if judged["hangs"]:
             lines.append(f"  - what it may hang on: {judged['hangs']}")
+        if judged["apart"]:
+            lines.append(f"  - {judged['apart']}")
+        if judged["chosen"]:
+            lines.append(f"  - {claims.CHOSEN}: {judged['chosen']}")
         if judged["verdict"] == claims.NOT_RUN:
             keys = {key for margin in claim.margins for key in margin.cells}
             _, cost = dry_run(results.missing(keys), place, "cpu:0", False)
@@ -164,17 +175,16 @@ def run_tables(tables, args):
     for name in sorted(absent(tables, place)):
         keys = [table.key for table in tables if name in absent([table], place)]
         print(f"{name} is not prepared in {place.data}: what {', '.join(keys)} want of it is left out", file=sys.stderr)
+    rows, text = dry_run(unique(jobs), place, args.devices, args.together, args.scheduler)
+    ways = ways_of(unique(jobs), len(args.devices.split(",")) if args.together else 1)
     if args.dry_run:
-        rows, text = dry_run(unique(jobs), place, args.devices, args.together, args.scheduler)
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
-            print("\n".join([f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text]))
-            sharing = len(args.devices.split(",")) if args.together else 1
-            for method, line in dict.fromkeys((job.source.method, scheduling.settings(job, sharing)) for job in unique(jobs)
-                                              if isinstance(job.source, Train) and not job.finished()):
-                print(f"{method}: {line}")
+            print("\n".join([f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text, *ways]))
         return
+    if rows and not args.no_run:
+        print("\n".join([text, *ways]), file=sys.stderr, flush=True)
     failed = []
     if not args.no_run:
         failed = scheduling.run_all(unique(jobs), place, pool_of(tables, seeds, place, args))

@@ -11,14 +11,17 @@ from gv.core.errors import InputError
 from gv.core.run import get_method, plan
 
 # Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-27, at the preset's
-# size: the estimate where no record of a like run is there. {(method, preset), or with another encoder than the preset's:
-# images/s}
+# size, of paper in batches of 8 (docs/results/full_size.md): the estimate where no record of a like run is there.
+# {(method, preset), or with another encoder than the preset's: images/s}
 SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
          ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
          ("heatmap-xavier", "ablate"): 70, ("heatmap-xavier", "mini"): 33, ("anchorface", "mini"): 12, ("regression", "mini"): 14,
-         ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6}
-SCALED_FROM = "mini"      # whose measured speed stands for other sizes, in proportion to the multiply-adds
-GPU_TIMES = 80            # ASSUMED: a TITAN X at a third of its peak does so many times a core's multiply-adds
+         ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6,
+         ("gv", "paper"): 1.8, ("gv", "paper", "hrnetv2_w32"): 0.95, ("heatmap", "paper"): 1.2, ("heatmap-awing", "paper"): 1.2,
+         ("heatmap-xavier", "paper"): 1.2, ("anchorface", "paper"): 16, ("regression", "paper"): 20}
+SCALED_FROM = "mini"      # whose measured speed stands for sizes without one of their own, in proportion to the multiply-adds
+GPU_WORK = 1.1e12         # ASSUMED: multiply-adds a second of a TITAN X at a third of its peak
+PASSES = 3                # a training step's work in forward passes: forward, and backward to the inputs and to the weights
 START_SECONDS = 6         # of a worker: imports, and building the net
 MEASURE_SECONDS = 30
 # options that a training's speed depends on most
@@ -66,16 +69,18 @@ def memory(job, devices=1):
     return FLOAT_BYTES * (COPIES * net.weights + 2 * -(-batch // devices) * net.outputs)
 
 
-def _scaled(job, device):
-    """Images a second from multiply-adds, or None."""
+def _scaled(job, preset, device):
+    """Images a second from multiply-adds, or None where nothing of the method has been measured."""
     method = get_method(METHODS, job.source.method).name
     encoder = dict(job.identity["config"]["options"]).get("encoder")
-    keys = [key for key in ((method, SCALED_FROM, encoder), (method, SCALED_FROM)) if key in SPEED]
+    keys = [key for base in (preset, SCALED_FROM) for key in ((method, base, encoder), (method, base)) if key in SPEED]
     if not keys:
         return None
+    if device.startswith("gpu"):
+        return GPU_WORK / (PASSES * size(job).multiply_adds)
     known = tuple([("encoder", encoder)] if len(keys[0]) == 3 else [])
-    measured = _size(method, SCALED_FROM, known, job.identity["config"]["landmarks"]).multiply_adds
-    return SPEED[keys[0]] * measured / size(job).multiply_adds * (GPU_TIMES if device.startswith("gpu") else 1)
+    measured = _size(method, keys[0][1], known, job.identity["config"]["landmarks"]).multiply_adds
+    return SPEED[keys[0]] * measured / size(job).multiply_adds
 
 
 def seconds(job, place, known, device="cpu:0", sharing=1):
@@ -97,7 +102,7 @@ def seconds(job, place, known, device="cpu:0", sharing=1):
         return START_SECONDS, False
     scaled = rate is None
     try:
-        rate = _scaled(job, device) if scaled else rate
+        rate = _scaled(job, place.preset, device) if scaled else rate
         rate = rate * sharing if rate and device.startswith("gpu") else rate
     except InputError:      # options that no net can be built with: the run will say it
         rate = None

@@ -62,7 +62,10 @@ class Results:
         return PUBLISHED.get((self.table.paper, number, row, column))
 
     def judge(self, claim):
-        """{"text", "where", "ours", "verdict", "margins", "hangs"}: a claim and what the seeds say of it."""
+        """{"text", "where", "ours", "verdict", "margins", "hangs", "apart", "chosen"}: a claim and what the seeds say of it.
+
+        apart: where it is not comparable, why.
+        """
         judged = []
         for margin in claim.margins:
             exact = all(_exact(self.table.cells[key]) for key in margin.cells)
@@ -80,12 +83,20 @@ class Results:
         if claim.near and verdict != claims.NOT_RUN and not self._is_near(claim.near):
             verdict = claims.NOT_COMPARABLE
         return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged,
-                "hangs": claim.hangs if verdict == claims.CONTRADICTED else ""}
+                "hangs": claim.hangs if verdict == claims.CONTRADICTED else "",
+                "apart": self._apart(claim.near) if verdict == claims.NOT_COMPARABLE else "",
+                "chosen": claim.chosen if verdict in claims.DECIDED else ""}
 
     def _is_near(self, key):
         """Whether a cell's error is near the printed one."""
         values, printed = self.values(key), self.published(key)
         return bool(values) and printed is not None and float(np.mean(values)) <= claims.NEAR * printed
+
+    def _apart(self, key):
+        """How far from the print an error is that has to be near it."""
+        ours, printed = float(np.mean(self.values(key))), self.published(key)
+        return (f"{claims.name_of(key)} is {ours / printed:.1f} times the printed {printed_text(printed)}, and this is compared "
+                f"up to {claims.NEAR:g} times")
 
     def _may_judge(self, claim, margin):
         """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""

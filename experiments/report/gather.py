@@ -30,6 +30,7 @@ from gv.core.errors import InputError
 
 PAPERS = {"gv": "Gaussian Vector", "anchorface": "AnchorFace"}
 NEEDS_OFFICIAL = "It compares with other methods' printed numbers, and needs the papers' own data, whole"
+CHOSE = "it chose the reading"      # behind a claim that did
 NO_SUCH_NUMBER = "Every run is there, and gives no such number on this data"
 # What earlier pages of this project said and is not held any more, until the runs that measured it wrongly are run again.
 # {the line: the table that will say it anew}
@@ -172,6 +173,7 @@ def claims_of(group, results, known):
         shown.append(ShownClaim(
             id=f"claim-{group.slug}-{results.table.key}-{number}", text=claim.text, where=claim.where, ours=claim.ours,
             verdict=judged["verdict"], margins=margins, hangs=judged["hangs"],
+            apart=judged["apart"], chosen=judged["chosen"],
             cost=_missing_text(group, results, claim, keys, known) if judged["verdict"] == claims.NOT_RUN else "",
             earlier=any(job.record["sources"] != job.sources for job in used), official=claim.official))
     return shown
@@ -205,7 +207,8 @@ def glance_of(results, shown):
     counts = dict.fromkeys(claims.VERDICTS, 0)
     for one in shown:
         counts[one.verdict] += not one.ours
-    return Glance(claim.text, main.verdict, claims.name_of(key), "" if number is None else printed_text(number),
+    text = f"{claim.text} ({CHOSE})" if main.chosen else claim.text
+    return Glance(text, main.verdict, claims.name_of(key), "" if number is None else printed_text(number),
                   ours_text(values, results.decimals(key)) if values else "", counts)
 
 

@@ -18,8 +18,9 @@ BREAK = "<br>"     # within a cell
 LEVEL = f"{100 * claims.LEVEL:.0f} %"
 READING = f"""A claim is one or more margins, differences that are positive where the numbers speak for it, worked out once a
 seed. Over seeds a margin has Student's {LEVEL} interval: all of it above zero for every margin, *reproduced*; all of it below
-for one, *contradicted*; else *undecided*, which is no weak form of reproduced. *Not run*: a number is missing. Of many intervals
-at {LEVEL}, a few leave out zero by chance."""
+for one, *contradicted*; else *undecided*, which is no weak form of reproduced. *Not comparable*: it hangs on how large the error
+is, and ours is more than {claims.NEAR:g} times the printed one. *Not run*: a number is missing. Of many intervals at {LEVEL}, a
+few leave out zero by chance."""
 
 
 def joined(lines):
@@ -69,6 +70,8 @@ def board(group):
                 margins = [margin_line(margin, len(claim.margins) > 1) for margin in claim.margins]
                 margins += [claim.cost] if claim.cost else []
                 margins += [f"May hang on: {claim.hangs}"] if claim.hangs else []
+                margins += [claim.apart] if claim.apart else []
+                margins += [f"{claims.CHOSEN}: {claim.chosen}"] if claim.chosen else []
                 lines.append(row(f"**{claim.verdict}**", f"{claim.text} ({where})", BREAK.join(margins)))
     return lines
 
@@ -95,6 +98,8 @@ def overall(report):
     """The papers' claims, each counted once."""
     one = report.overall
     text = f"The papers' claims, each once, on the data nearest to the papers' that it was run on: {count_line(one.counts)}."
+    if one.chosen:
+        text += f" Of the reproduced, {one.chosen} chose the reading that they are judged under, and say so."
     if one.whole:
         text += f" {one.whole} more compare with other methods' printed numbers, which needs the papers' own data, whole."
     lines = [text]

@@ -16,14 +16,16 @@ def overall(groups):
             for claim in table.claims:
                 if not claim.ours:
                     verdicts.setdefault((table.title, claim.text), []).append((group, claim))
-    counts, whole, differing = dict.fromkeys(claims.VERDICTS, 0), 0, []
+    counts, whole, chosen, differing = dict.fromkeys(claims.VERDICTS, 0), 0, 0, []
     for (title, text), shown in verdicts.items():
         ran = [(group, claim) for group, claim in shown if claim.verdict != claims.NOT_RUN]
         if not ran and shown[0][1].official:
             whole += 1
             continue
         counts[ran[0][1].verdict if ran else claims.NOT_RUN] += 1
+        chosen += bool(ran and ran[0][1].verdict == claims.REPRODUCED and ran[0][1].chosen)
         decided = [(group, claim) for group, claim in ran if claim.verdict in claims.DECIDED]
         if len({claim.verdict for _, claim in decided}) > 1:
             differing.append(Differing(title, text, [(group.name, claim.verdict) for group, claim in decided]))
-    return Overall(groups[0].preset, [group.name for group in mine if group.ran], counts, whole, differing)
+    return Overall(groups[0].preset, [group.name for group in mine if group.ran], counts, whole, chosen,
+                   differing)

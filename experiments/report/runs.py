@@ -16,7 +16,7 @@ SEED = "seed"
 # What a preset's size is, in a row a method and set: heading -> option of the run's config
 BACKBONE = "ShuffleNetV2"      # of the methods that have no option for it
 SIZES = {"epochs": "epochs", "batch": "batch", "rate": "lr", "input, px": "size", "vector or heatmap, cells": "side",
-         "encoder": "encoder"}
+         "encoder": "encoder", "box": "boxes", "enlarged by": "enlarge", "start": "start"}
 MOST_NAMES = 6
 SUMMARY = 240        # characters of a page's summary, at most, where a sentence ends before
 

@@ -36,8 +36,8 @@ class ShownMargin:
 @dataclass(frozen=True)
 class ShownClaim:
     """A claim. id: of its anchor; ours: this project's, not the paper's; cost: what running it takes, where it has not run;
-    hangs: what a contradiction may hang on; earlier: whether earlier code made a number of it; official: whether it compares
-    with other methods' printed numbers."""
+    hangs: what a contradiction may hang on; apart: why it is not comparable; chosen: the reading that the claim itself chose;
+    earlier: whether earlier code made a number of it; official: whether it compares with other methods' printed numbers."""
 
     id: str
     text: str
@@ -46,6 +46,8 @@ class ShownClaim:
     verdict: str
     margins: list
     hangs: str
+    apart: str
+    chosen: str
     cost: str
     earlier: bool
     official: bool
@@ -210,12 +212,14 @@ class Differing:
 @dataclass(frozen=True)
 class Overall:
     """The papers' claims over the groups of a preset, each counted once. groups: names of those that have run, the data nearest
-    to the papers' first; counts: {verdict: claims}, without ``whole``, those that nothing but the papers' own data can judge."""
+    to the papers' first; counts: {verdict: claims}, without ``whole``, those that nothing but the papers' own data can judge;
+    chosen: how many of the reproduced ones chose the reading that they are judged under."""
 
     preset: str
     groups: list
     counts: dict
     whole: int
+    chosen: int
     differing: list
 
 
