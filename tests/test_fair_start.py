@@ -15,7 +15,8 @@ ROUNDING = 1e-9     # of float64: neighbours closer than this are equal
 MOST = 2.0          # times the loss of predicting nothing, at the first step
 CASES = [(method, {"encoder": encoder, **decoder}) for method in GAUSSIAN_VECTOR for encoder in ENCODERS
          for decoder in ({}, {"decoder": "fpn_relu"})]
-CASES += [(method, {"decoder": "hrnet"}) for method in GAUSSIAN_VECTOR]
+CASES += [(method, {"decoder": "hrnet", **encoder}) for method in GAUSSIAN_VECTOR
+          for encoder in ({}, *({"encoder": name} for name in ENCODERS if name.startswith("hrnet")))]
 CASES += [("gv", {"encoder": encoder, "decoder": "lines"}) for encoder in ENCODERS]
 CASES += [(method, settings) for method in ANCHORFACE for settings in ({}, {"multiplier": 1.0}, {"stem_stride": 4, "size": 224})]
 CASES += [("regression", {"features": "flatten"}), ("regression", {"conv5": True, "multiplier": 1.0})]

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from experiments import catalogue
 from experiments.harness.grid import At, Train
@@ -34,6 +36,28 @@ def test_a_row_says_what_the_option_is_at_the_papers_size():
     row = [cell.strip() for cell in full_size.row_of(hrnet, FELL).strip("| ").split(" | ")]
     assert row[:3] == ["gv", "300w", "encoder=hrnetv2_w32"] and row[5:] == ["0.7", "0.3", "4.4", "2552"]
     assert float(row[3]) == pytest.approx(10.4, abs=0.1) and float(row[4]) == pytest.approx(30.1, abs=0.1)
+
+
+def test_the_page_has_every_kind_and_its_rows_are_not_run_again(tmp_path, monkeypatch, capsys):
+    path = Path(ROOT, "docs", "results", "full_size.md")
+    rows, behind = full_size.read_page(path)
+    kinds = [full_size.name_of(source) for source in full_size.kinds().values()]
+    assert [name for name in rows if not name.startswith("| method")] == kinds, "run the study: it adds what the page lacks"
+    ran = []
+
+    def take(command, **_):
+        ran.append(command[command.index("--one") + 1])
+        return subprocess.CompletedProcess(command, 0, json.dumps(FELL), "")
+
+    monkeypatch.setattr(full_size.subprocess, "run", take)
+    page = tmp_path / "page.md"
+    page.write_text("".join(line for line in path.read_text(encoding="utf-8").splitlines(True) if line != f"{rows[kinds[1]]}\n"),
+                    encoding="utf-8")
+    assert run_main(lambda: full_size.main(["--markdown", str(page)])) == 0
+    assert ran == [list(full_size.kinds())[1]]
+    found, still = full_size.read_page(page)
+    assert {name: found[name] for name in kinds if name != kinds[1]} == {name: rows[name] for name in kinds if name != kinds[1]}
+    assert list(found) == list(rows) and still == behind != "" and "| 0.7 | 0.3 | 4.4 | 2552 |" in found[kinds[1]]
 
 
 @pytest.mark.parametrize("losses, code", [([0.7, 0.3], 0), ([0.7, 0.7], 2), ([0.7, float("nan")], 2)])

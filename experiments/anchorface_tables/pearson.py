@@ -47,9 +47,9 @@ TABLE = Table(
                   (at_least(("r of distance and error", "full"), 0),)),
             Claim("P nears the paper's where far anchors have less weight in the loss", "ours: a smaller beta",
                   tuple(beats((f"{P}, beta={beta:g}", "full"), (P, "full")) for beta in BETAS), ours=True)),
-    notes=("P depends on how large the anchors' common error is beside what sets them apart: at the paper's error, with 3 % of "
-           "each offset left unregressed (epsilon), an idealised net has P = -0.82; at an error of 5.65 % the same epsilon gives "
-           "-0.39. So P is compared only near the paper's error.",
+    notes=("P depends on how large the anchors' common error is beside what sets them apart: with 3 % of each offset left "
+           "unregressed (epsilon), an idealised net has P = -0.78 at an error of 1.7 %, and -0.15 at one of 5.4 %, ablate's "
+           "(docs/results/anchorface.md). So P is compared only near the paper's error.",
            "r is over all anchors of a face; one votes at C >= 0.6, and where none does the most confident decides.",),
 )
 

@@ -3,7 +3,8 @@
     python -m experiments.studies.full_size --out runs/full_size --markdown docs/results/full_size.md
 
 Each kind of training (method, landmarks, options of the net and the loss) sees a few drawn faces twice, at the paper's size and
-rate, in a process of its own, on one CPU core. Seconds and memory are of this machine and batch; the error says nothing.
+rate, in a process of its own, on one CPU core. Seconds and memory are of this machine and batch; the error says nothing. What
+the page has already is not run again; remove the page, or its row, to have it anew.
 """
 
 import json
@@ -63,25 +64,38 @@ def take_steps(source, out):
     return {"losses": [float(row["loss"]) for row in rows], "seconds": seconds, "mib": peak}
 
 
+def name_of(source):
+    """What a line of the page begins with: which training it is of."""
+    values = {name: value.at("paper") if isinstance(value, At) else value for name, value in source.options}
+    options = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None) or "–"
+    return f"| {source.method} | {source.data} | {options} |"
+
+
 def row_of(source, found):
     """A line of the page."""
     net = estimates.size(make_job(source, 0, Place("paper")))
-    values = {name: value.at("paper") if isinstance(value, At) else value for name, value in source.options}
-    options = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None) or "–"
     first, last = found["losses"]
-    return (f"| {source.method} | {source.data} | {options} | {net.multiply_adds / 1e9:.2f} | {net.weights / 1e6:.1f} | "
+    return (f"{name_of(source)} {net.multiply_adds / 1e9:.2f} | {net.weights / 1e6:.1f} | "
             f"{first:.4g} | {last:.4g} | {found['seconds']:.1f} | {found['mib']:.0f} |")
 
 
-def page(rows, command):
-    """The page, as Markdown."""
+def read_page(path):
+    """({beginning of a line, as ``name_of`` has it: the line}, what stands behind the table) of a page; nothing where none is."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines() if path and Path(path).is_file() else []
+    rows = {" | ".join(line.split(" | ")[:3]) + " |": line for line in lines if line.startswith("| ")}
+    last = max((number for number, line in enumerate(lines, 1) if line.startswith("|")), default=len(lines))
+    return rows, "\n".join(lines[last:]).strip("\n")
+
+
+def page(rows, command, behind=""):
+    """The page, as Markdown. behind: what stands behind the table."""
     return "\n".join([
         "# Every training at the papers' size, a few steps", "",
         f"`{command}`: two rounds over {FACES} drawn faces, {BATCH} a step, at preset paper's input, net, loss and rate, one CPU "
         "core, from scratch. Every loss was finite, and the second round's below the first's. Seconds and memory are those of "
         "this batch on a shared machine, beside other work; the process's own libraries take some 300 MiB of the memory.", "",
         "| method | data | options | multiply-adds, G | weights, M | loss, round 1 | round 2 | seconds a step | peak MiB |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|", *rows, ""])
+        "|---|---|---|---:|---:|---:|---:|---:|---:|", *rows, "", *([behind, ""] if behind else [])])
 
 
 def main(arguments=None):
@@ -90,14 +104,17 @@ def main(arguments=None):
     options.add_argument("--out", default="runs/full_size", help="folder for its runs (default %(default)s)")
     options.add_argument("--one", help="the name of one kind, as JSON alone; the others are processes of such")
     options.add_argument("--only", default="", help="kinds whose names hold this")
-    options.add_argument("--markdown", metavar="FILE", help="write the page, too")
+    options.add_argument("--markdown", metavar="FILE", help="write the page, too, and keep the rows that it has")
     args = options.parse_args(arguments)
     every = kinds()
     if args.one:
         print(json.dumps(take_steps(every[one_of("--one", args.one, every)], args.out)))
         return
-    rows = []
+    rows, (kept, behind) = [], read_page(args.markdown)
     for name, source in every.items():
+        if name_of(source) in kept:
+            rows.append(kept[name_of(source)])
+            continue
         if args.only not in name:
             continue
         done = subprocess.run([sys.executable, "-m", "experiments.studies.full_size", "--one", name, "--out", args.out],
@@ -110,7 +127,7 @@ def main(arguments=None):
         rows.append(row_of(source, found))
         print(rows[-1], flush=True)
     if args.markdown:
-        print(write_text(args.markdown, page(rows, "python -m experiments.studies.full_size")))
+        print(write_text(args.markdown, page(rows, "python -m experiments.studies.full_size", behind)))
 
 
 if __name__ == "__main__":
