@@ -68,8 +68,8 @@ TABLE = Table(
         "but hides what is saved.",
         "\"Folded\" is what prediction runs: the same vectors from the averages of the encoder's maps, without heatmaps, and "
         "BatchNorms within the convolutions. make gv-table9 measures the paper's form beside it; gv bench says more.",
-        "Time per face: GV(ResNet50) at 256 pixels, batch 1, from the crop to the points, folded as prediction runs it; the paper's "
-        "28 ms are of a TITAN X.",
+        "Time per face: GV(ResNet50) at 256 pixels, batch 1, from the crop to the points, folded as prediction runs it; the "
+        "paper's 28 ms are of a TITAN X.",
         "MobileNetV3's size (large) and the FPN's width (256) are not stated in the paper. A time is the median of 12 rounds in "
         "which the rows take turns."),
 )
