@@ -6,7 +6,7 @@ _PAPER = {
     "rotation_p": 1.0, "scale_min": 1.0, "scale_max": 1.0, "translate": 0.1,
 }
 
-# two to three hours of a core on 300-W; the rate between those tried in docs/results/rates.md. At 112
+# two to three hours of a core on 2012 faces of 300-W; the rate between those tried in docs/results/rates.md. At 112
 # pixels the backbone's stem has one stride less, so that the map is the paper's 7 x 7
 _MINI = {
     **_PAPER, "size": 112, "epochs": 60, "batch": 8, "lr": 2e-3, "schedule": "cosine", "warmup": 1.0,

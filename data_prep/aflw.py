@@ -32,6 +32,7 @@ from tqdm import tqdm
 from data_prep import command
 from data_prep.aflw_release import LANDMARKS, read_release
 from data_prep.aflw_sqlite import join, read_database
+from data_prep.boxes import check_box
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.report import Report
 from gv.core import exits
@@ -141,8 +142,7 @@ def _check(at, points, visible, box):
         raise InputError(at, "a landmark that is not in pixels", f"finite numbers up to {LARGEST}")
     if not np.isin(visible, (0, 1)).all():
         raise InputError(at, "mask_new", "0 or 1")
-    if not ((np.abs(box) <= LARGEST).all() and box[2] > box[0] and box[3] > box[1]):
-        raise InputError(at, f"no box with an area, {[round(float(v), 3) for v in box]}")
+    check_box(box, at)
 
 
 def _read_pose(root, release, boxes, report):

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import duplicates
+from data_prep.boxes import has_area, rounded
 from data_prep.check_flip import flip_offences
 from data_prep.pack import FARTHEST
 from data_prep.pictures import check_picture
@@ -186,7 +187,7 @@ def check_normaliser(index, subjects):
 
 def check_points(subjects):
     """The landmarks are those of the face in the box."""
-    boxed = [subject for subject in subjects if subject.face.box is not None and _has_area(subject.face.box)]
+    boxed = [subject for subject in subjects if subject.face.box is not None and has_area(subject.face.box)]
     check = Check("points", f"landmarks lie about their box: their middle in it, none beyond it by over {POINT_MARGIN:g} of its "
                             f"side, together at least {SMALLEST_FILL:g} of it", len(boxed))
     for subject in boxed:
@@ -210,8 +211,8 @@ def check_boxes(subjects):
     check = Check("boxes", f"boxes have an area, at least {BOX_INSIDE:g} of it in the picture", len(boxed))
     for subject in boxed:
         box = subject.face.box
-        if not _has_area(box):
-            check.offences.append((subject.name, f"a box without area, {[round(v, 3) for v in box]}", [subject]))
+        if not has_area(box):
+            check.offences.append((subject.name, f"a box without area, {rounded(box)}", [subject]))
         elif subject.size is not None:
             width, height = (min(box[k + 2], subject.size[k] - 0.5) - max(box[k], -0.5) for k in (0, 1))
             share = max(0, width) * max(0, height) / ((box[2] - box[0]) * (box[3] - box[1]))
@@ -313,10 +314,6 @@ def main(arguments=None):
               for name, (_, _, checks) in found.items() for check in checks if not check.passed]
     if failed:
         raise InputError(args.data, f"failed: {', '.join(failed)}", "every check to pass", "mend the data, or prepare it again")
-
-
-def _has_area(box):
-    return box[2] > box[0] and box[3] > box[1]
 
 
 if __name__ == "__main__":

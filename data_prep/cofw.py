@@ -31,6 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import command, sandbox
+from data_prep.boxes import check_box
 from data_prep.points_files import LARGEST
 from data_prep.report import Report
 from gv.core import exits
@@ -142,8 +143,7 @@ def _face(phis, box, boxes, where):
     if not np.isin(occluded, (0, 1)).all():
         raise InputError(where, f"an occlusion flag of {next(v for v in occluded if v not in (0, 1)):g}", "0 or 1")
     corners = tight_box(points) if boxes == "landmarks" else (*(box[:2] - 1), *(box[:2] - 1 + box[2:]))
-    if not (np.abs(corners) <= LARGEST).all() or corners[2] <= corners[0] or corners[3] <= corners[1]:
-        raise InputError(where, f"no box, {[round(float(v), 3) for v in corners]}", "one with an area, in pixels")
+    check_box(corners, where)
     return points, (occluded == 0).astype(np.uint8), corners
 
 

@@ -36,9 +36,10 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import command
+from data_prep.boxes import AUTO, BY_LANDMARKS, PROVIDED, BoxCounts, choose_box
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.points_files import NUMBER, coordinates, read_pts
-from data_prep.report import AUTO, Report, choose_box, refused, rounded
+from data_prep.report import Report
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
@@ -118,16 +119,13 @@ def facing(points):
 
 
 def _face(picture, points, box, out, subset, part):
-    bad = refused(box, points)
-    if bad is not None:
-        raise InputError(picture, f"a box without area, {rounded(bad)}", "x0 < x1 and y0 < y1")
     check_picture(picture)
     image = command.picture_path(picture, Path(out, subset)) if out else str(picture)
     return Face(image, points, box, attributes={"part": part, **({"facing": facing(points)} if subset == "profile" else {})})
 
 
-def read_list(path, split, subset, boxes, out, report, progress):
-    """The faces of one list file, in its order; what cannot be used is noted in ``report``."""
+def read_list(path, split, subset, boxes, out, report, counts, progress):
+    """The faces of one list file, in its order; what cannot be used is noted in ``report``, which box each has in ``counts``."""
     try:
         entries, errors = parse_list(path.read_bytes(), SUBSETS[subset], path)
     except OSError as error:
@@ -143,18 +141,20 @@ def read_list(path, split, subset, boxes, out, report, progress):
                 raise InputError(f"{path}:{number}", f"{name} listed twice with the same landmarks")
             seen.add(key)
             points = points - FIRST_PIXEL
-            box, source = choose_box(boxes, box, points)
-            faces.append(_face(path.parent / name, points, box, out, subset, f"benchmark {split}"))
-            report.boxes[source] += 1
+            picture = path.parent / name
+            box, source = choose_box(boxes, box, points, picture, picture)
+            faces.append(_face(picture, points, box, out, subset, f"benchmark {split}"))
+            counts.add(split, source)
         except InputError as error:
             report.leave_out(error)
     return faces
 
 
-def read_folder(top, split, wanted, out, reports, progress):
+def read_folder(top, split, wanted, out, reports, counts, progress):
     """{subset: faces} of a folder with ``.pts`` beside the pictures, and of the folders below it, in the order of their names.
 
-    wanted: the subsets to read. What cannot be used is noted in the report of its subset, or in each where it may be of either.
+    wanted: the subsets to read. counts: {subset: ``BoxCounts``}. What cannot be used is noted in the report of its subset, or in
+    each where it may be of either.
     """
     faces = {subset: [] for subset in wanted}
     for folder in _folders(top, split):
@@ -179,9 +179,9 @@ def read_folder(top, split, wanted, out, reports, progress):
                 subset = next(name for name, count in SUBSETS.items() if count == len(points))
                 if subset in wanted:
                     blamed = [reports[subset]]
-                    box, source = choose_box(AUTO, None, points)
+                    box, source = choose_box(BY_LANDMARKS, None, points, picture, annotation)
                     faces[subset].append(_face(picture, points, box, out, subset, f"challenge {split}"))
-                    reports[subset].boxes[source] += 1
+                    counts[subset].add(split, source)
             except InputError as error:
                 for report in blamed:
                     report.leave_out(error)
@@ -203,21 +203,23 @@ def read_tree(root, boxes=AUTO, out=None):
     """
     root = os.path.normpath(root)
     reports = {subset: Report(f"Menpo {subset}", root, ASK) for subset in SUBSETS}
+    counts = {subset: BoxCounts() for subset in SUBSETS}
     splits = {subset: {} for subset in SUBSETS}
     with tqdm(unit="face", file=sys.stderr, disable=None) as progress:
         for split in SPLITS:
             lists = {subset: path for subset in SUBSETS for path in [find_list(root, subset, split)] if path}
             for subset, path in lists.items():
-                splits[subset][split] = read_list(path, split, subset, boxes, out, reports[subset], progress)
+                splits[subset][split] = read_list(path, split, subset, boxes, out, reports[subset], counts[subset],
+                                                  progress)
                 _count(reports[subset], path, split, "benchmark", subset, splits)
             wanted = [subset for subset in SUBSETS if subset not in lists]
             folder = find_folder(root, split)
-            if folder and boxes == "provided":
+            if folder and boxes == PROVIDED:
                 for subset in wanted:
                     reports[subset].leave_out(InputError(folder, "this release has no boxes", list_name(subset, split),
-                                                         "or --boxes landmarks"))
+                                                         "or --boxes auto"))
             elif folder:
-                for subset, faces in read_folder(folder, split, wanted, out, reports, progress).items():
+                for subset, faces in read_folder(folder, split, wanted, out, reports, counts, progress).items():
                     splits[subset][split] = faces
             for subset in wanted:
                 _count(reports[subset], folder, split, "challenge", subset, splits)
@@ -227,6 +229,9 @@ def read_tree(root, boxes=AUTO, out=None):
         left_out = [entry for report in reports.values() for entry in report.left_out]
         first = f" ({left_out[0][0]}: {left_out[0][1]})" if left_out else ""
         raise InputError(root, f"not one face of Menpo 2D that can be used{first}", TREES, f"the set is asked for from {ASK}")
+    for subset, report in reports.items():
+        report.notes += counts[subset].notes(boxes)
+        report.box_source = counts[subset].source(boxes)
     return found, reports
 
 
@@ -241,14 +246,14 @@ def main(arguments=None):
     """Read the options, write the two indexes, print the two reports."""
     options = command.parser("data_prep.menpo", "Menpo 2D, as it unpacks, to two indexes: OUT/semifrontal and OUT/profile.",
                              "DATA_ROOT/menpo")
-    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided"), default=AUTO,
+    options.add_argument("--boxes", choices=(AUTO, BY_LANDMARKS, PROVIDED), default=AUTO,
                          help="auto: provided, and landmarks for a face without (default); landmarks: their tight rectangle; "
                               "provided: the face detector's, of Menpo2D_*.txt")
     args = command.parse(options, arguments)
     splits, reports = read_tree(args.root, args.boxes, None if args.check_only else args.out)
     for subset, of in splits.items():
         command.write_set(args, reports[subset], of, os.path.join(args.out or "", subset), layout=SUBSETS[subset],
-                          box_source=reports[subset].box_source(args.boxes), normaliser="diagonal")
+                          box_source=reports[subset].box_source, normaliser="diagonal")
     command.show(reports, args.json)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import command, own_files, own_scheme, own_splits
+from data_prep.boxes import check_box
 from data_prep.own_files import Row
 from data_prep.pictures import facts_of
 from data_prep.report import OWN, Report
@@ -110,8 +111,7 @@ def checked(row, base, facts, seen, with_boxes):
     if isinstance(facts, InputError):
         raise InputError(row.at, f"{row.image}: {facts.found}", facts.expected, facts.mend)
     box = tuple(value - base for value in row.box) if with_boxes else tight_box(points)
-    if not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
-        raise InputError(row.at, f"a box without area, {[round(float(v), 3) for v in box]}")
+    check_box(box, row.at)
     if len(points) > 1 and np.ptp(points, axis=0).max() < SMALLEST:
         raise InputError(row.at, f"landmarks within {np.ptp(points, axis=0).max():.3g} pixels", f"at least {SMALLEST:g}",
                          "are they shares of the picture's sides? they have to be pixels")

@@ -1,7 +1,8 @@
 """Packing: each face's surroundings cut out of its picture once, so that training does not decode 10-megapixel pictures.
 
-A packed picture is the face's squared box times ``REACH``, cut at the picture's edges, with the box's side reduced to at
-most ``side`` pixels; nothing is enlarged. ``REACH`` is what the augmentation of both papers together can ask for, so that
+A packed picture is the face's squared box and its landmarks' squared rectangle, each times ``REACH``, for one method crops the
+one and one the other; cut at the picture's edges, with the smaller side of the two reduced to at most ``side`` pixels; nothing is
+enlarged. ``REACH`` is what the augmentation of both papers together can ask for, so that
 a crop of a packed picture shows what the crop of the whole one shows. A picture turned by EXIF is taken as stored, as
 ``gv.core.pictures.read_picture`` takes it, and a grey one becomes a colour one.
 
@@ -26,6 +27,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.boxes import has_area
 from data_prep.pictures import check_picture
 from gv.core import geometry
 from gv.core.errors import InputError
@@ -101,7 +103,7 @@ def pack_face(face, folder, root, side):
     except OSError as error:
         raise InputError(source, f"cannot be read ({error.strerror})", "a picture") from None
     try:
-        matrix, cut = placement(face.box if face.box is not None else geometry.tight_box(face.points), side)
+        matrix, cut = placement(_boxes(face), side)
     except InputError as error:
         raise InputError(source, error.found, error.expected) from None
     recipe = json.dumps([VERSION, QUALITY, cut, matrix.tolist()]).encode()
@@ -113,18 +115,21 @@ def pack_face(face, folder, root, side):
     return name.as_posix(), matrix
 
 
-def placement(box, side):
+def placement(boxes, side):
     """Where a face's surroundings lie: (matrix (2, 3) from picture to packed pixels, (left, top, right, bottom) to cut).
 
-    The cut is in whole pixels, right and bottom past the last, which may lie beyond the picture. The matrix depends on
-    the box and the side alone: packed pixels are the picture's, counted from the cut's first and times one factor.
+    boxes: those that may be cropped. The cut is in whole pixels, right and bottom past the last, which may lie beyond the
+    picture. The matrix depends on the boxes and the side alone: packed pixels are the picture's, counted from the cut's first
+    and times one factor.
     """
-    square = geometry.square_box(box)
-    if np.abs(square).max() > FARTHEST:
-        raise InputError("box", f"({', '.join(f'{v:g}' for v in box)})", f"coordinates below {FARTHEST:g} pixels")
-    factor = min(1.0, side / (square[2] - square[0]))
+    squares = [geometry.square_box(box) for box in boxes]
+    for box, square in zip(boxes, squares):
+        if np.abs(square).max() > FARTHEST:
+            raise InputError("box", f"({', '.join(f'{v:g}' for v in box)})", f"coordinates below {FARTHEST:g} pixels")
+    factor = min(1.0, side / min(square[2] - square[0] for square in squares))
     spare = math.ceil(1 / factor)  # one packed pixel for the interpolation at the crop's edge
-    x0, y0, x1, y1 = geometry.resize_box(square, REACH)
+    reached = np.array([geometry.resize_box(square, REACH) for square in squares])
+    (x0, y0), (x1, y1) = reached[:, :2].min(axis=0), reached[:, 2:].max(axis=0)
     left, top = (max(0, math.floor(value + 0.5) - spare) for value in (x0, y0))
     spans = (math.floor(value + 0.5) + spare + 1 - first for value, first in ((x1, left), (y1, top)))
     width, height = (round(math.ceil(max(0, span) * factor / MULTIPLE) * MULTIPLE / factor) for span in spans)
@@ -144,8 +149,16 @@ def reduce_picture(picture, cut, matrix, where):
     return piece if factor == 1 else cv2.resize(piece, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
+def _boxes(face):
+    """The boxes of a face that may be cropped, as a tuple of such; a rectangle without area is none where there is a box."""
+    tight = tuple(geometry.tight_box(face.points))
+    if face.box is None:
+        return (tight,)
+    return tuple(dict.fromkeys((tuple(face.box), tight))) if has_area(tight) else (tuple(face.box),)
+
+
 def _key(face):
-    return face.image, face.box if face.box is not None else tuple(geometry.tight_box(face.points))
+    return face.image, _boxes(face)
 
 
 def _carry_box(matrix, box):

@@ -7,7 +7,8 @@ others ``.jpg``) with a 1-based ``.pts`` of the same name beside each, in ``afw`
 
 The boxes are a download of their own, ``bounding_boxes_<part>.mat`` in a folder ``Bounding Boxes``: a cell array
 ``bounding_boxes`` of structs with ``imgName``, ``bb_detector`` and ``bb_ground_truth``, each box 1-based x0 y0 x1 y1.
-IBUG's file goes on with pictures of AFW (337 cells for 135 pictures, as loaders note), so names decide, never the order.
+IBUG's file goes on with pictures of AFW (337 cells for 135 pictures, as loaders note), so names decide, never the order. By
+default a face has the provided one, and its landmarks' rectangle where there is none.
 
 The splits are those that the literature reports on: train 3148, common 554, challenge 135, full 689.
 """
@@ -22,9 +23,10 @@ from scipy.io import loadmat
 from tqdm import tqdm
 
 from data_prep import command, sandbox
+from data_prep.boxes import AUTO, BY_LANDMARKS, PROVIDED, BoxCounts, choose_box
 from data_prep.pictures import SUFFIXES, by_stem, check_picture
 from data_prep.points_files import read_pts
-from data_prep.report import AUTO, BY_LANDMARKS, Report, choose_box, refused, rounded
+from data_prep.report import Report
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
@@ -40,7 +42,7 @@ SPLITS = {
 # how the pictures of each part are named: others are the user's own
 NAMES = {"afw": r"\d+_\d+", "helen/trainset": r"\d+_\d+", "helen/testset": r"\d+_\d+", "lfpw/trainset": r"image_\d{4}",
          "lfpw/testset": r"image_\d{4}", "ibug": r"image_\d+( ?_\d+)*"}
-BOX_FIELDS = {AUTO: "bb_ground_truth", "provided": "bb_ground_truth", "detector": "bb_detector"}
+BOX_FIELDS = {AUTO: "bb_ground_truth", PROVIDED: "bb_ground_truth", "detector": "bb_detector"}
 # the same picture in LFPW's training and test set
 DUPLICATES = [["lfpw/trainset/image_0215", "lfpw/testset/image_0066"], ["lfpw/trainset/image_0828", "lfpw/testset/image_0096"]]
 MIRROR = "_mirror"
@@ -93,24 +95,27 @@ def box_key(stem):
     return stem.replace(" ", "")
 
 
-def read_part(root, part, boxes, out, report, progress=None):
+def read_part(root, part, boxes, out, report, counts, progress=None):
     """The faces of one part, in the order of their names; what cannot be used is noted in ``report``.
 
     boxes: "auto", "landmarks", "provided" or "detector". out: the index folder, or None where none is written.
+    counts: ``BoxCounts``.
     """
     folder = Path(root, part)
     if not folder.is_dir():
         return []
     official = {}
-    if boxes != "landmarks":
+    if boxes != BY_LANDMARKS:
         path = box_file(root, part)
         try:
             if path is None and boxes != AUTO:
-                raise InputError(folder, f"no {box_name(part)}", "the official boxes below --root", "or --boxes landmarks")
+                raise InputError(folder, f"no {box_name(part)}", "the official boxes below --root", "or --boxes auto")
             official = read_boxes(path, BOX_FIELDS[boxes]) if path else {}
         except InputError as error:
-            report.leave_out(error)
-            return []
+            if boxes != AUTO:
+                report.leave_out(error)
+                return []
+            report.notes.append(f"{error}: {part} has the landmarks' rectangles")
     pictures, annotations = by_stem(folder, SUFFIXES), by_stem(folder, (".pts",))
     stems = pictures.keys() | annotations.keys()
     mirrored = {stem for stem in stems if stem.endswith(MIRROR) and stem[:-len(MIRROR)] in stems}
@@ -122,7 +127,7 @@ def read_part(root, part, boxes, out, report, progress=None):
             picture, points, box, source = _read_face(pictures.get(stem), annotations.get(stem), official, boxes)
             image = command.picture_path(picture, out) if out else str(picture)
             faces.append(Face(image, points, box, attributes={"part": part}))
-            report.boxes[source] += 1
+            counts.add("train" if part in SPLITS["train"] else "test", source)
             report.own += re.fullmatch(NAMES[part], stem) is None
         except InputError as error:
             report.leave_out(error)
@@ -138,12 +143,10 @@ def _read_face(picture, annotation, official, boxes):
     if picture is None:
         raise InputError(annotation, "no picture of the same name")
     points = read_pts(annotation, LANDMARKS)
-    box, source = choose_box(boxes, official.get(box_key(picture.stem)), points)
-    if box is None:
-        raise InputError(picture, "no box of this name in the part's .mat")
-    bad = refused(box, points)
-    if bad is not None:
-        raise InputError(annotation if source == BY_LANDMARKS else picture, f"a box without area, {rounded(bad)}")
+    given = official.get(box_key(picture.stem))
+    if given is None and boxes not in (AUTO, BY_LANDMARKS):
+        raise InputError(picture, "no box of this name in the part's .mat", mend="or --boxes auto")
+    box, source = choose_box(boxes, given, points, picture, annotation)
     check_picture(picture)
     return picture, points, box, source
 
@@ -151,9 +154,9 @@ def _read_face(picture, annotation, official, boxes):
 def read_tree(root, boxes=AUTO, out=None):
     """All of a tree: ({split: faces}, without the empty ones; Report). InputError where not one face can be used."""
     root = os.path.normpath(root)
-    report = Report("300W", root, ASK)
+    report, counts = Report("300W", root, ASK), BoxCounts()
     with tqdm(total=sum(PARTS.values()), unit="face", file=sys.stderr, disable=None) as progress:
-        parts = {part: read_part(root, part, boxes, out, report, progress) for part in PARTS}
+        parts = {part: read_part(root, part, boxes, out, report, counts, progress) for part in PARTS}
     splits = {split: [face for part in of for face in parts[part]] for split, of in SPLITS.items()}
     report.parts = {part: (len(parts[part]), official) for part, official in PARTS.items()}
     report.splits = {split: (len(splits[split]), sum(PARTS[part] for part in of)) for split, of in SPLITS.items()}
@@ -161,20 +164,22 @@ def read_tree(root, boxes=AUTO, out=None):
         first = f" ({report.left_out[0][0]}: {report.left_out[0][1]})" if report.left_out else ""
         raise InputError(root, f"not one face of 300-W that can be used{first}", f"the folders {', '.join(PARTS)}",
                          f"the official set is asked for from {ASK}")
+    report.notes += counts.notes(boxes)
+    report.box_source = counts.source(boxes)
     return {split: faces for split, faces in splits.items() if faces}, report
 
 
 def main(arguments=None):
     """Read the options, write the index, print the report."""
     options = command.parser("data_prep.w300", "300-W, as it unpacks, to an index of faces.", "DATA_ROOT/300w")
-    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided", "detector"), default=AUTO,
+    options.add_argument("--boxes", choices=(AUTO, BY_LANDMARKS, PROVIDED, "detector"), default=AUTO,
                          help="auto: provided, and landmarks for a face without (default); landmarks: their tight rectangle; "
                               "provided, detector: bb_ground_truth, bb_detector of the official bounding_boxes_*.mat, anywhere "
                               "up to two folders below --root")
     args = command.parse(options, arguments)
     splits, report = read_tree(args.root, args.boxes, None if args.check_only else args.out)
-    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source(args.boxes),
-                      normaliser="ion", extra={"duplicates": DUPLICATES})
+    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source, normaliser="ion",
+                      extra={"duplicates": DUPLICATES})
     command.show(report, args.json)
 
 

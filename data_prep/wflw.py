@@ -26,8 +26,9 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import command
+from data_prep.boxes import AUTO, BY_LANDMARKS, PROVIDED, BoxCounts, choose_box
 from data_prep.pictures import check_picture
-from data_prep.report import AUTO, Report, choose_box, refused, rounded
+from data_prep.report import Report
 from gv.core import exits
 from gv.core.errors import InputError
 from gv.core.faces import Face
@@ -103,11 +104,11 @@ def _read_bytes(path):
         raise InputError(path, f"cannot be read ({error.strerror})") from None
 
 
-def read_split(root, split, boxes, base, out, report, progress=None):
+def read_split(root, split, boxes, base, out, report, counts, progress=None):
     """The faces of one list, in its order; what cannot be used is noted in ``report``.
 
     boxes: "auto", "landmarks" or "provided". base: the list's coordinate of the first pixel's centre, 0 or 1. out: the index
-    folder, or None where none is written.
+    folder, or None where none is written. counts: ``BoxCounts``.
     """
     path = Path(root, LIST.format(split))
     try:
@@ -121,7 +122,9 @@ def read_split(root, split, boxes, base, out, report, progress=None):
         try:
             if isinstance(row, InputError):
                 raise row
-            faces.append(_face(row, Path(root, IMAGES, row.image), boxes, base, out, whole, report))
+            face, source = _face(row, Path(root, IMAGES, row.image), boxes, base, out, whole)
+            faces.append(face)
+            counts.add(split, source)
         except InputError as error:
             report.leave_out(error)
         if progress is not None:
@@ -138,25 +141,22 @@ def _whole(picture):
     return None
 
 
-def _face(row, picture, boxes, base, out, whole, report):
+def _face(row, picture, boxes, base, out, whole):
+    """(Face, which box it has)."""
     points, box = row.points - base, tuple(value - base for value in row.box)
-    box, source = choose_box(boxes, box, points)
-    bad = refused(box, points)
-    if bad is not None:
-        raise InputError(row.at, f"a box without area, {rounded(bad)}")
+    box, source = choose_box(boxes, box, points, row.at, row.at)
     error = whole(picture)
     if error is not None:
         raise error
-    report.boxes[source] += 1
-    return Face(command.picture_path(picture, out) if out else str(picture), points, box, attributes=dict(row.flags))
+    return Face(command.picture_path(picture, out) if out else str(picture), points, box, attributes=dict(row.flags)), source
 
 
 def read_tree(root, boxes=AUTO, base=0, out=None):
     """All of a tree: ({split: faces}, without the empty ones; Report). InputError where not one face can be used."""
     root = os.path.normpath(root)
-    report = Report("WFLW", root, ASK)
+    report, counts = Report("WFLW", root, ASK), BoxCounts()
     with tqdm(total=sum(SPLITS.values()), unit="face", file=sys.stderr, disable=None) as progress:
-        splits = {split: read_split(root, split, boxes, base, out, report, progress) for split in SPLITS}
+        splits = {split: read_split(root, split, boxes, base, out, report, counts, progress) for split in SPLITS}
     report.parts = {f"{split} list": (len(splits[split]), official) for split, official in SPLITS.items()}
     splits.update({name: [face for face in splits["test"] if face.attributes[name]] for name in SUBSETS})
     report.splits = {split: (len(splits[split]), official) for split, official in {**SPLITS, **SUBSETS}.items()}
@@ -164,21 +164,23 @@ def read_tree(root, boxes=AUTO, base=0, out=None):
         first = f" ({report.left_out[0][0]}: {report.left_out[0][1]})" if report.left_out else ""
         raise InputError(root, f"not one face of WFLW that can be used{first}", f"{LIST.format('test')} and {IMAGES}/",
                          f"the official set is asked for from {ASK}")
+    report.notes += counts.notes(boxes)
+    report.box_source = counts.source(boxes)
     return {split: faces for split, faces in splits.items() if faces}, report
 
 
 def main(arguments=None):
     """Read the options, write the index, print the report."""
     options = command.parser("data_prep.wflw", "WFLW, as it unpacks, to an index of faces.", "DATA_ROOT/wflw")
-    options.add_argument("--boxes", choices=(AUTO, "landmarks", "provided"), default=AUTO,
+    options.add_argument("--boxes", choices=(AUTO, BY_LANDMARKS, PROVIDED), default=AUTO,
                          help="auto: provided, and landmarks for a face whose box has no area (default); landmarks: their tight "
                               "rectangle; provided: the list's own")
     options.add_argument("--base", type=int, choices=(0, 1), default=0,
                          help="the lists' coordinate of the first pixel's centre (default 0: the authors do not say)")
     args = command.parse(options, arguments)
     splits, report = read_tree(args.root, args.boxes, args.base, None if args.check_only else args.out)
-    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source(args.boxes),
-                      normaliser="ion", extra={"base": args.base})
+    command.write_set(args, report, splits, args.out, layout=LANDMARKS, box_source=report.box_source, normaliser="ion",
+                      extra={"base": args.base})
     command.show(report, args.json)
 
 

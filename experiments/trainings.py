@@ -8,7 +8,7 @@ HRNET = pairs(encoder=At("ablate", "hrnetv2_w18_small", otherwise="hrnetv2_w32")
 OTHER_ENCODER = ("GV(ResNet50) is trained on ResNetV2-50 at preset paper; a narrow ResNetV2-18 stands for it at the smaller "
                  "ones: half the width at mini, a quarter at ablate. For GV(HRNet), HRNetV2-W18-small stands at ablate.")
 HRNET_NOTE = ("GV(HRNet) has 1.9 times GV(ResNet50)'s multiply-adds and 1.2 times its weights at preset paper, 4.4 and 2.1 times "
-              "at ablate: that it wins there says less than in the paper.")
+              "at ablate, 16 and 10 times at mini: that it wins there says less than in the paper.")
 TWICE_RATE_NOTE = ("\"twice the rate\": at preset ablate, direct regression with rate 4e-3 and batch 16, twice the baseline's "
                    "both; elsewhere the same as the baseline. On faces kept aside from training, both methods gain a third of a "
                    "point by the higher rate in batches of 8, so that neither rate favours one of them (docs/results/rates.md).")
@@ -39,8 +39,8 @@ DECODER_NOTE = ("The paper does not say what its FPN holds. \"ReLU\": BatchNorm 
 CHOSE_DECODER = ("of the two decoders the paper may have had, the linear one is the default because with it heatmaps and vectors "
                  "stand to each other as Table 5 prints them; with BatchNorm and ReLU heatmaps are level at the end, and faster "
                  "(rows of ours; docs/readings.md, \"Decoder\").")
-BOXES_NOTE = ("AnchorFace and direct regression crop the index's boxes (Section 4.1: the provided ones). Where these runs had a "
-              "part of 300W's official data, no provided box was at hand: there they crop the landmarks' rectangle.")
+BOXES_NOTE = ("AnchorFace and direct regression crop the index's boxes (Section 4.1: the provided ones). The project's own runs "
+              "on a part of 300W's official data had no provided box and crop the landmarks' rectangle.")
 ANCHORFACE_AFLW = Train("anchorface", "aflw")
 ANCHORFACE_300W = Train("anchorface", "300w")
 ANCHORFACE_WFLW = Train("anchorface", "wflw")

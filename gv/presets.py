@@ -6,8 +6,8 @@ _PAPER = {"batch": 16, "lr": 1e-3}
 # from ImageNet's weights: the rate of the usual recipe for 300W, HRNet's, otherwise the same. ASSUMED
 PRETRAINED = {"paper": {"lr": 1e-4}}
 
-# what two cores do in an hour or two; batch and rate by trial at an earlier geometry (docs/results/gv_300w.md), the rate again on
-# faces kept aside (docs/results/rates.md). The map is the paper's in cells: input / 4
+# what two cores do in an hour or two; batch and rate by trial at an earlier geometry (docs/results/gv_300w.md). At ablate, on
+# faces kept aside, twice the rate is better by 0.1 points (docs/results/rates.md). The map is the paper's in cells: input / 4
 _MINI = {
     "size": 128, "encoder": "resnet18v2_half", "width": 64,
     "epochs": 60, "batch": 8, "lr": 2e-3, "schedule": "cosine", "warmup": 1.0,

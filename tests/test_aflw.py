@@ -240,7 +240,7 @@ def test_boxes_of_the_three_sources(tree):
     tree.write()
     splits, report = aflw.read_tree(tree.root, boxes="rect")
     assert [face.box for face in splits["train"]] == [(row, 2, row + 50, 62) for row in (3, 0, 11, 5)]
-    assert report.left_out[0][0] == "AFLWinfo_release.mat, row 10" and "no box" in report.left_out[0][1]
+    assert report.left_out[0][0] == "AFLWinfo_release.mat, row 10" and "a box without area" in report.left_out[0][1]
     face = aflw.read_tree(tree.root, boxes="landmarks")[0]["train"][0]
     assert face.box == (*tree.points[3].min(0), *tree.points[3].max(0))
     assert "100.0 % square" in notes(aflw.read_tree(tree.root)[1])
@@ -281,7 +281,7 @@ def test_what_cannot_be_used_is_named_with_the_reason(tree):
     assert rows(splits["train"]) == [3] and rows(splits["test"]) == [8, 9, 10] and report.parts["release"] == (4, 12)
     reasons = dict(report.left_out)
     for name, words in {
-        "AFLWinfo_release.mat, row 1": "finite", "AFLWinfo_release.mat, row 2": "no box with an area",
+        "AFLWinfo_release.mat, row 1": "finite", "AFLWinfo_release.mat, row 2": "a box without area",
         "AFLWinfo_release.mat, row 3": "mask_new", "AFLWinfo_release.mat, row 5": "below",
         "data/flickr/3/image10.jpg": "cut short", "data/flickr/3/image9.jpg": "2 faces", "data/flickr/4": "no such folder",
     }.items():

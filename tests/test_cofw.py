@@ -159,7 +159,8 @@ def test_the_malformed_are_named_and_the_rest_is_read(tmp_path):
     assert "no COFW_test_color.mat" in found.pop(str(tmp_path))
     for number, reason in {
         2: "a landmark that is no number", 3: "a landmark that is no number", 4: "an occlusion flag of 0.5; expected 0 or 1",
-        5: "no box", 6: "no box", 7: "a cell of uint16", 8: "x 2, not a picture", 9: "0 x 0, not a picture", 10: "no picture",
+        5: "a box without area", 6: "a box without area", 7: "a cell of uint16", 8: "x 2, not a picture",
+        9: "0 x 0, not a picture", 10: "no picture",
     }.items():
         assert reason in found.pop(f"COFW_train_color.mat: face {number}"), number
     assert not found

@@ -441,8 +441,28 @@ def test_a_run_says_first_how_long_it_takes_and_what_it_is_run_with(call, tmp_pa
     for word in ("60 epochs", "batch 16", "11820 steps", "rate 0.001, times 0.1 at 30, 50", "enlarged by 0 %", "start scratch",
                  "GiB a device"):
         assert word in way
-    _, _, err = call(table_of(GV), *where, "--no-run")
+    code, out, err = call(table_of(GV), *where, "--json")
+    assert code == 0 and strict(out)[0]["missing"] == ["gv on 300w, seed 0"] and err.splitlines() == [total, way]
+    _, _, err = call(table_of(GV), *where, "--no-run", "--scheduler", "tcp://127.0.0.1:9")     # which nobody is asked of
     assert err == ""
+
+
+def test_a_net_that_cannot_be_built_stops_no_plan(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    source = Train("anchorface", "aflw", (("grid", 13),))                  # of a map of 7 x 7 cells, not interpolated
+    where = ("--preset", "paper", "--out", str(tmp_path), "--records", str(tmp_path / "records"))
+    for more in (["--dry-run"], []):
+        code, out, err = call(table_of(source, GV), *where, *more)
+        assert code == 0 and "memory not known" in out + err and "GiB a device" in out + err
+
+
+def test_before_a_scheduler_is_asked_the_plan_is_of_one_device(call, tmp_path, monkeypatch):
+    from experiments.harness import cluster
+    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    monkeypatch.setattr(cluster, "Cluster", lambda *_: None)
+    code, _, err = call(table_of(GV, GV.but(theta=1.0)), "--preset", "paper", "--out", str(tmp_path), "--records",
+                        str(tmp_path / "records"), "--scheduler", "tcp://127.0.0.1:9", "--devices", "gpu")
+    assert code == 0 and "with 1 side by side" in err and "the scheduler's workers share it" in err
 
 
 def test_a_dry_run_of_what_is_recorded_says_so(call, place):

@@ -137,7 +137,7 @@ def test_the_lists_of_the_benchmark(benchmark):
         for (subset, split), (points, box) in put_in.items():
             (face,) = provided[subset][split]
             assert face.box == box and np.array_equal(face.points, points - 1)
-        assert {report.box_source(boxes) for report in read.values()} == {"provided"}
+        assert {report.box_source for report in read.values()} == {"provided"}
     assert reports["semifrontal"].splits == {"train": (1, 6653), "test": (1, 5335)}
     assert reports["profile"].splits == {"train": (1, 2290), "test": (1, 1946)}
     assert reports["profile"].parts == {"benchmark train": (1, 2290), "benchmark test": (1, 1946)}
@@ -245,7 +245,7 @@ def test_what_cannot_be_used_is_named_with_the_reason(tmp_path):
     assert {subset: names(of["train"]) for subset, of in splits.items()} == {"semifrontal": ["good"], "profile": ["good profile"]}
     either = {"trainset/five.pts": "5 landmarks; expected 68 or 39", "trainset/nan.pts:4": "finite",
               "trainset/lone picture.jpg": "no .pts", "trainset/lone points.pts": "no picture"}
-    alone = {"trainset/point.jpg": "without area", "trainset/cut.jpg": "cut short",
+    alone = {"trainset/point.pts": "without area", "trainset/cut.jpg": "cut short",
              "trainset/profile/of the profiles.pts": "no closing brace"}
     for subset, reasons in (("semifrontal", either), ("profile", {**either, **alone})):
         found = dict(reports[subset].left_out)
@@ -294,12 +294,12 @@ def test_a_face_that_was_not_detected_has_no_provided_box(tmp_path):
         menpo.read_tree(tmp_path, "provided")
     splits, reports = menpo.read_tree(tmp_path)
     (face,) = splits["profile"]["train"]
-    assert face.box == (*face.points.min(0), *face.points.max(0)) and reports["profile"].box_source("auto") == "landmarks"
+    assert face.box == (*face.points.min(0), *face.points.max(0)) and reports["profile"].box_source == "landmarks"
     put_list(tmp_path, "profile", "train", {"good.jpg": (profile(0), (0, 0, 0, 0)), "better.jpg": (profile(1), (3, 1, 33, 39))})
     splits, reports = menpo.read_tree(tmp_path)
     assert splits["profile"]["train"][1].box == (3, 1, 33, 39)
-    assert reports["profile"].box_source("auto") == "provided, else landmarks"
-    assert "1 of 2 faces have no provided box" in reports["profile"].notes[-1]
+    assert reports["profile"].box_source == "provided, else landmarks"
+    assert "1 of 2 training faces have no provided box" in reports["profile"].notes[-1]
 
 
 def test_the_challenge_has_no_boxes(challenge, benchmark):
@@ -308,6 +308,15 @@ def test_the_challenge_has_no_boxes(challenge, benchmark):
     splits, reports = menpo.read_tree(challenge[0], "provided")
     assert {subset: list(of) for subset, of in splits.items()} == {"semifrontal": ["test"], "profile": ["test"]}
     assert "no boxes" in dict(reports["profile"].left_out)["trainset"]
+
+
+def test_training_and_test_faces_of_two_releases_have_unlike_boxes_which_is_said(challenge, benchmark):
+    for subset in menpo.SUBSETS:
+        (challenge[0] / "Menpo2D" / "Train" / menpo.list_name(subset, "train")).unlink()
+    for report in menpo.read_tree(challenge[0])[1].values():
+        assert report.box_source == "provided, else landmarks"
+        assert "2 of 2 training faces and 0 of 1 test faces" in report.notes[-2] and "--boxes landmarks" in report.notes[-1]
+    assert not any("boxes:" in note for report in menpo.read_tree(challenge[0], "landmarks")[1].values() for note in report.notes)
 
 
 def test_test_pictures_without_landmarks_are_said_once(challenge):
@@ -339,7 +348,7 @@ def test_command_json_and_check_only(benchmark, tmp_path):
     (["--root", "{tmp}/none", "--check-only"], ["--root", "none"]),
     (["--root", "{tmp}/empty", "--check-only"], ["not one face", "trainset", "Menpo2D", "https://ibug.doc.ic.ac.uk"]),
     (["--root", "{tmp}/menpo"], ["--out", "--check-only"]),
-    (["--root", "{tmp}/menpo", "--check-only", "--boxes", "provided"], ["this release has no boxes", "--boxes landmarks"]),
+    (["--root", "{tmp}/menpo", "--check-only", "--boxes", "provided"], ["this release has no boxes", "--boxes auto"]),
 ])
 def test_command_bad_input_is_one_line_and_code_2(challenge, tmp_path, arguments, words):
     (tmp_path / "empty").mkdir()

@@ -71,7 +71,7 @@ def test_points_stay_on_what_they_mark(tmp_path, box_side, side):
     face = face_at(tmp_path / "raw", "a.png", box, points)
     small = packed([face], tmp_path / "raw", side)[0]
     grey = read(tmp_path / "index", small)[..., 0].astype(float)
-    factor = min(1, side / box_side)
+    factor = min(1, side / (0.8 * box_side))        # the landmarks' rectangle is the smaller of the two that are cropped
     assert grey.shape[0] % pack.MULTIPLE == 0 and grey.shape[1] % pack.MULTIPLE == 0  # the box is in the picture's middle
     assert max(small.box[2] - small.box[0], small.box[3] - small.box[1]) == pytest.approx(factor * box_side)
     y, x = np.mgrid[:grey.shape[0], :grey.shape[1]]
@@ -135,6 +135,26 @@ def test_training_crops_are_those_of_whole_pictures(tmp_path, place):
         assert (cv2.erode((crop.max(2) == 0).astype(np.uint8), np.ones((5, 5))) <= (crop_cut.max(2) < 12)).all()
 
 
+@pytest.mark.parametrize("box", [(20, 10, 70, 60), (150, 120, 620, 430), (300, 200, 350, 240)])
+def test_both_boxes_that_are_cropped_are_in_the_packed_picture(tmp_path, box):
+    """The set's box elsewhere, larger and smaller than the landmarks' rectangle, which Gaussian Vector crops."""
+    from gv.core.data import FaceDataset
+    from gv.core.pictures import Crop
+    from gv.core.transforms import Augment
+    put(tmp_path / "raw", "a.png", smooth_picture(440, 640))
+    points = np.random.default_rng(0).uniform((280, 180), (430, 300), (68, 2))
+    face = face_at(tmp_path / "raw", "a.png", box, points)
+    small = packed([face], tmp_path / "raw", 80)[0]
+    change = Augment(rotation_p=1, translate=0.1)
+    for boxes in ("landmarks", "index"):
+        whole, cut = (FaceDataset(tmp_path / "index", [one], 68, Crop(size=64, enlarge=0.25, boxes=boxes), change)
+                      for one in (face, small))
+        for epoch in range(10):
+            whole.epoch = cut.epoch = epoch
+            (crop, found), (crop_cut, found_cut) = whole[0], cut[0]
+            assert np.abs(found - found_cut).max() < 1e-3 and difference(crop, crop_cut) < 3
+
+
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 10 ** 6), side=st.integers(32, 600), scale=st.floats(1, 3000))
 def test_the_error_of_a_prediction_is_the_same(seed, side, scale):
@@ -142,7 +162,7 @@ def test_the_error_of_a_prediction_is_the_same(seed, side, scale):
     true = rng.uniform(-50, 50, 2) + rng.uniform(0, scale, (1, 68, 2))
     predicted = true + rng.normal(0, scale / 50, true.shape)
     box = np.array([[*true[0].min(0), *true[0].max(0)]]) + rng.uniform(-0.1, 0.1, 4) * scale / 10
-    matrix, _ = pack.placement(box[0], side)
+    matrix, _ = pack.placement(box, side)
     moved = [geometry.transform_points(matrix, values) for values in (true, predicted)]
     moved_box = geometry.transform_points(matrix, box.reshape(2, 2)).reshape(1, 4)
     for name in sorted(set(metrics.NORMALISERS) - {"pair"}):      # which 300-W's scheme has not

@@ -279,9 +279,10 @@ def test_by_default_a_face_has_the_provided_box_and_without_one_its_landmarks(tm
     assert given.box == (4, 5, 36, 47) and report.left_out == []
     for face in (without, *splits["train"]):
         assert face.box == (*face.points.min(0), *face.points.max(0))
-    assert report.box_source("auto") == "provided, else landmarks"
-    assert report.notes[-1].startswith("boxes: 2 of 3 faces have no provided box")
-    assert w300.read_tree(tmp_path, "landmarks")[1].box_source("landmarks") == "landmarks"
+    assert report.box_source == "provided, else landmarks"
+    assert report.notes[-2].startswith("boxes: 1 of 1 training faces and 1 of 2 test faces have no provided box")
+    assert "unlike boxes; --boxes landmarks" in report.notes[-1]
+    assert w300.read_tree(tmp_path, "landmarks")[1].box_source == "landmarks"
 
 
 def test_one_official_box(tmp_path):
@@ -298,6 +299,10 @@ def test_a_box_file_that_is_none(tmp_path, content):
     splits, report = w300.read_tree(tmp_path, "provided")
     assert list(splits) == ["train"]
     assert "cannot be read" in left_out(report)["bounding_boxes_ibug.mat"]
+    splits, report = w300.read_tree(tmp_path)          # by default the part has its landmarks' rectangles, and the file is named
+    (face,) = splits["challenge"]
+    assert face.box == (*face.points.min(0), *face.points.max(0)) and report.left_out == []
+    assert "bounding_boxes_ibug.mat: cannot be read" in report.notes[0] and "ibug has the landmarks'" in report.notes[0]
 
 
 def test_an_index_below_a_linked_folder_finds_its_pictures(tree, tmp_path):
@@ -359,7 +364,7 @@ def test_command_names_that_are_not_utf8(tmp_path):
     (["--root", "{tmp}/300w"], ["--out", "--check-only"]),
     (["--root", "{tmp}/300w", "--out", "{tmp}/file"], ["--out", "is a file"]),
     (["--root", "{tmp}/300w", "--out", "{tmp}/file/index"], ["file/index"]),
-    (["--root", "{tmp}/300w", "--check-only", "--boxes", "provided"], ["no bounding_boxes_afw.mat", "--boxes landmarks"]),
+    (["--root", "{tmp}/300w", "--check-only", "--boxes", "provided"], ["no bounding_boxes_afw.mat", "--boxes auto"]),
 ])
 def test_command_bad_input_is_one_line_and_code_2(tree, tmp_path, arguments, words):
     (tmp_path / "empty").mkdir()

@@ -162,7 +162,7 @@ def test_bad_boxes_matter_only_where_they_are_used(tree):
     splits, report = wflw.read_tree(tree)
     (face,) = splits["train"]
     assert face.box == (*face.points.min(0), *face.points.max(0)) and report.left_out == []
-    assert report.box_source("auto") == "provided, else landmarks" and "1 of 8 faces" in report.notes[-1]
+    assert report.box_source == "provided, else landmarks" and "1 of 1 training faces" in report.notes[-2]
 
 
 def test_a_list_that_is_missing_is_said(tree, tmp_path):

@@ -48,7 +48,7 @@ TABLE = Table(
            "picture's, with theta = 3 and tau = 2.",
            "Eq. 7 reads a maximum at an end alone. Zeros padded and counted lower a vector's ends: under bands of 3 and 5 the "
            "last cell exceeds the one before only where m / 6 + n / 10 < 0 for the heatmap's means m and n over the second and "
-           "the third line before the last. So most maxima lie a cell or two further in.",
+           "the third line before the last. So of landmarks outside the box most maxima lie a cell or two further in.",
            "The picture is the face with the most maxima at an end, not the one that gains most; marked is its landmark that is "
            "farthest outside."),
 )

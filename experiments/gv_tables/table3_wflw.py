@@ -38,7 +38,8 @@ def better_in_most_subsets(method):
                for column in columns]
     return Margin(f"ahead of {method} in all of {len(columns)} but {FEW} at most",
                   tuple(("GV(HRNet)", column) for column in columns),
-                  lambda *ours: sum(sign * (a - b) > 0 for a, (b, sign) in zip(ours, printed)) - (len(columns) - FEW) + 0.5)
+                  lambda *ours: sum(sign * (a - b) > 0 for a, (b, sign) in zip(ours, printed)) - (len(columns) - FEW) + 0.5,
+                  ratio=True)
 
 
 TABLE = Table(

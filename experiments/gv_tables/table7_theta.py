@@ -30,7 +30,7 @@ NONE, BEST = "theta=0", "theta=3"
 LEARNT = ("What is added to a single cell has to be learnt to the cell, which these nets do not: under the Gaussian with "
           "theta = 3 the maxima of their vectors are 1.73 inside boxes shrunk by 10 % (Figure 4), where the label has 4; the "
           "paper's tau, half of 1 + theta or more, speaks of higher ones.")
-CHOSE_LABEL = ("of the two readings of Eq. 2 these claims are judged under the printed one, because under it a raised peak "
+CHOSE_LABEL = ("of the two readings of Eq. 2 the printed one is taken here, because under it a raised peak "
                "helps; under the Gaussian every raised peak harms (rows of ours; docs/readings.md, \"Label\").")
 TABLE = Table(
     key="gv-table7", paper="gv", number=7, title="Gaussian Vector, Table 7: theta in Eq. 2", unit="NME (ION) %, 300W full set",

@@ -24,7 +24,7 @@ NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduc
 NOT_COMPARABLE = "not comparable"
 DECIDED = (REPRODUCED, CONTRADICTED)
 VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_COMPARABLE, NOT_RUN)
-CHOSEN = "No independent verdict, for this relation chose the reading"
+CHOSEN = "No independent verdict: the reading was chosen by this very relation"
 NEAR = 1.5             # ASSUMED: an error of up to so many times the printed one is near it
 
 
@@ -33,7 +33,8 @@ class Margin:
     """label: what is compared; cells: (row, column) of the table; of: from their values, one a cell, to the margin.
 
     same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value. least: a margin below this share
-    of the first cell's value decides nothing, however sure its sign. ratio: it is of ratios, which no cell's scale applies to.
+    of the first cell's value decides nothing, however sure its sign. ratio: it is of ratios or a count, which no cell's scale
+    applies to.
     """
 
     label: str

@@ -62,30 +62,40 @@ def pool_of(tables, seeds, place, args):
     return scheduling.Processes(tables, seeds, place, args.devices, args.together)
 
 
-def dry_run(jobs, place, devices, together, scheduler=None):
+def plan_of(jobs, place, devices, together, scheduler=None):
     """[(line, seconds or None)] of the jobs that are missing, and the whole time as text."""
     known = estimates.speeds(records.read_all(place.records))
     sharing = len(devices.split(",")) if together else 1
     found = [(scheduling.describe(job), *estimates.seconds(job, place, known, devices, sharing))
              for job in jobs if not job.finished()]
     rows, scaled = [(line, seconds) for line, seconds, _ in found], sum(scaled for *_, scaled in found)
-    beside = cluster.side_by_side(scheduler, devices, together) if scheduler else len(scheduling.slots(devices, together))
-    total = sum(seconds for _, seconds in rows if seconds is not None) / max(beside, 1)
     unknown = sum(seconds is None for _, seconds in rows)
     text = f"{len(jobs) - len(rows)} of {len(jobs)} recorded"
     if not rows:
         return rows, f"{text}; nothing to run"
+    beside = cluster.side_by_side(scheduler, devices, together) if scheduler else len(scheduling.slots(devices, together))
+    total = sum(seconds for _, seconds in rows if seconds is not None) / max(beside, 1)
     text += f"; {len(rows)} to run, {estimates.text_of_seconds(total)} with {beside} side by side"
     if scaled > unknown:
         text += f", ESTIMATED from multiply-adds for {scaled - unknown} of them"
     return rows, text + (f", without {unknown} of which nothing like has been measured" if unknown else "")
 
 
-def ways_of(jobs, sharing):
+def settings_of(jobs, args):
     """What the trainings among jobs that are missing are run with, and the memory that they take, a line a kind."""
+    sharing = len(args.devices.split(",")) if args.together else 1
     found = dict.fromkeys((job.source.method, scheduling.settings(job, sharing)) for job in jobs
                           if isinstance(job.source, Train) and not job.finished())
     return [f"{method}: {line}" for method, line in found]
+
+
+def announce(jobs, place, args):
+    """Say on stderr how long the missing jobs will take, and what they are run with; a scheduler's workers are not asked yet."""
+    device, together = (args.devices.split(",")[0], False) if args.scheduler else (args.devices, args.together)
+    rows, text = plan_of(jobs, place, device, together)
+    if rows:
+        more = "; the scheduler's workers share it" if args.scheduler else ""
+        print("\n".join([text + more, *settings_of(jobs, args)]), file=sys.stderr, flush=True)
 
 
 def folder_of(table, place):
@@ -160,7 +170,7 @@ def as_text(results):
             lines.append(f"  - {claims.CHOSEN}: {judged['chosen']}")
         if judged["verdict"] == claims.NOT_RUN:
             keys = {key for margin in claim.margins for key in margin.cells}
-            _, cost = dry_run(results.missing(keys), place, "cpu:0", False)
+            _, cost = plan_of(results.missing(keys), place, "cpu:0", False)
             lines.append("  - it needs the papers' own data, whole: --data" if claim.official else f"  - running it: {cost}")
     if place.preset == SMOKE:
         lines.append("- Preset smoke trains two steps: that it runs is all that these numbers say.")
@@ -175,16 +185,16 @@ def run_tables(tables, args):
     for name in sorted(absent(tables, place)):
         keys = [table.key for table in tables if name in absent([table], place)]
         print(f"{name} is not prepared in {place.data}: what {', '.join(keys)} want of it is left out", file=sys.stderr)
-    rows, text = dry_run(unique(jobs), place, args.devices, args.together, args.scheduler)
-    ways = ways_of(unique(jobs), len(args.devices.split(",")) if args.together else 1)
     if args.dry_run:
+        rows, text = plan_of(unique(jobs), place, args.devices, args.together, args.scheduler)
         if args.json:
             print(json.dumps({"runs": [{"run": line, "seconds": seconds} for line, seconds in rows], "total": text}, indent=2))
         else:
-            print("\n".join([f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows] + [text, *ways]))
+            lines = [f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows]
+            print("\n".join([*lines, text, *settings_of(unique(jobs), args)]))
         return
-    if rows and not args.no_run:
-        print("\n".join([text, *ways]), file=sys.stderr, flush=True)
+    if not args.no_run:
+        announce(unique(jobs), place, args)
     failed = []
     if not args.no_run:
         failed = scheduling.run_all(unique(jobs), place, pool_of(tables, seeds, place, args))

@@ -75,7 +75,7 @@ class Results:
             if found["verdict"] in claims.DECIDED and self._untrained(margin, rows):
                 found.update(verdict=claims.UNDECIDED, untrained=True, needs=None)
             found["scale"] = 1 if margin.ratio else self.table.cells[margin.cells[0]].scale
-            found["published"] = self._published_margin(margin)
+            found["published"] = None if margin.same else self.printed_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
                 found["needs_published"] = claims.seeds_to_decide(found["published"] / found["scale"], found["spread"])
             judged.append(found)
@@ -94,9 +94,11 @@ class Results:
 
     def _apart(self, key):
         """How far from the print an error is that has to be near it."""
-        ours, printed = float(np.mean(self.values(key))), self.published(key)
-        return (f"{claims.name_of(key)} is {ours / printed:.1f} times the printed {printed_text(printed)}, and this is compared "
-                f"up to {claims.NEAR:g} times")
+        values, printed = self.values(key), self.published(key)
+        if not values or printed is None:
+            return f"{claims.name_of(key)} is not both printed and run"
+        return (f"{claims.name_of(key)} is {float(np.mean(values)) / printed:.2f} times the printed {printed_text(printed)}, and "
+                f"the claim is judged up to {claims.NEAR:g} times")
 
     def _may_judge(self, claim, margin):
         """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""
@@ -108,14 +110,13 @@ class Results:
         errors = [i for i, key in enumerate(margin.cells) if self.table.cells[key].metric.startswith("nme_")]
         return any(row[i] is not None and row[i] > claims.UNTRAINED for row in rows for i in errors)
 
-    def _published_margin(self, margin):
-        """The margin of the printed numbers, as they are shown, or None where one of them is not printed."""
-        printed = [self.published(key) for key in margin.cells]
-        if None in printed or margin.same:
+    def printed_margin(self, margin):
+        """The margin of the printed numbers, as it is shown, or None where one of them is not printed."""
+        printed, scales = [self.published(key) for key in margin.cells], [self.table.cells[key].scale for key in margin.cells]
+        if None in printed:
             return None
-        scale = self.table.cells[margin.cells[0]].scale
-        found = float(margin.of(*(number / scale for number in printed)))
-        return found if margin.ratio else scale * found
+        found = float(margin.of(*(number / scale for number, scale in zip(printed, scales))))
+        return found if margin.ratio else scales[0] * found
 
     def decimals(self, key):
         """How many decimals a cell is shown with."""

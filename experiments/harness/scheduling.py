@@ -48,7 +48,15 @@ def settings(job, devices=1):
     steps = math.ceil(faces / training["batch"]) * training["epochs"]
     return (f"{training['epochs']} epochs of {faces} faces, batch {training['batch']}, {steps} steps, {rate}; {crop['size']} px, "
             f"{crop['boxes']} boxes enlarged by {100 * crop['enlarge']:g} %; start {training['start']}; "
-            f"{encoder_text(job)}about {estimates.memory(job, devices) / estimates.GIB:.1f} GiB a device (ESTIMATED)")
+            f"{encoder_text(job)}{memory_text(job, devices)}")
+
+
+def memory_text(job, devices):
+    """What a training takes on each of its devices."""
+    try:
+        return f"about {estimates.memory(job, devices) / estimates.GIB:.1f} GiB a device (ESTIMATED)"
+    except InputError:      # options that no net can be built with: the run will say it
+        return "memory not known"
 
 
 def encoder_text(job):

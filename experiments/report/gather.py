@@ -30,7 +30,7 @@ from gv.core.errors import InputError
 
 PAPERS = {"gv": "Gaussian Vector", "anchorface": "AnchorFace"}
 NEEDS_OFFICIAL = "It compares with other methods' printed numbers, and needs the papers' own data, whole"
-CHOSE = "it chose the reading"      # behind a claim that did
+CHOSEN_BY_IT = "the reading was chosen by it"     # behind such a claim
 NO_SUCH_NUMBER = "Every run is there, and gives no such number on this data"
 # What earlier pages of this project said and is not held any more, until the runs that measured it wrongly are run again.
 # {the line: the table that will say it anew}
@@ -130,12 +130,10 @@ def _decides(margin, per_seed):
 
 def _printed_margin(results, margin):
     """(the margin of the printed numbers as shown or None, whether the print itself holds to the claim)."""
-    numbers = [results.published(key) for key in margin.cells]
-    if None in numbers:
+    value = results.printed_margin(margin)
+    if value is None:
         return None, None
-    scale = results.table.cells[margin.cells[0]].scale
-    value = float(scale * margin.of(*(number / scale for number in numbers)))
-    return value, abs(value) <= claims.SAME * abs(numbers[0]) if margin.same else value >= 0
+    return value, abs(value) <= claims.SAME * abs(results.published(margin.cells[0])) if margin.same else value >= 0
 
 
 def _margin(results, margin, judged, known):
@@ -207,7 +205,7 @@ def glance_of(results, shown):
     counts = dict.fromkeys(claims.VERDICTS, 0)
     for one in shown:
         counts[one.verdict] += not one.ours
-    text = f"{claim.text} ({CHOSE})" if main.chosen else claim.text
+    text = f"{claim.text} ({CHOSEN_BY_IT})" if main.chosen else claim.text
     return Glance(text, main.verdict, claims.name_of(key), "" if number is None else printed_text(number),
                   ours_text(values, results.decimals(key)) if values else "", counts)
 

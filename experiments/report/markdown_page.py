@@ -99,7 +99,7 @@ def overall(report):
     one = report.overall
     text = f"The papers' claims, each once, on the data nearest to the papers' that it was run on: {count_line(one.counts)}."
     if one.chosen:
-        text += f" Of the reproduced, {one.chosen} chose the reading that they are judged under, and say so."
+        text += f" For {one.chosen} of the reproduced, the reading was chosen by the claim itself, which each says."
     if one.whole:
         text += f" {one.whole} more compare with other methods' printed numbers, which needs the papers' own data, whole."
     lines = [text]

@@ -36,8 +36,9 @@ class ShownMargin:
 @dataclass(frozen=True)
 class ShownClaim:
     """A claim. id: of its anchor; ours: this project's, not the paper's; cost: what running it takes, where it has not run;
-    hangs: what a contradiction may hang on; apart: why it is not comparable; chosen: the reading that the claim itself chose;
-    earlier: whether earlier code made a number of it; official: whether it compares with other methods' printed numbers."""
+    hangs: what a contradiction may hang on; apart: why it is not comparable; chosen: the reading that was chosen by the claim
+    itself; earlier: whether earlier code made a number of it; official: whether it compares with other methods' printed
+    numbers."""
 
     id: str
     text: str
@@ -213,7 +214,7 @@ class Differing:
 class Overall:
     """The papers' claims over the groups of a preset, each counted once. groups: names of those that have run, the data nearest
     to the papers' first; counts: {verdict: claims}, without ``whole``, those that nothing but the papers' own data can judge;
-    chosen: how many of the reproduced ones chose the reading that they are judged under."""
+    chosen: for how many of the reproduced ones the reading was chosen by the claim itself."""
 
     preset: str
     groups: list

@@ -110,12 +110,11 @@ def main(arguments=None):
     if args.one:
         print(json.dumps(take_steps(every[one_of("--one", args.one, every)], args.out)))
         return
-    rows, (kept, behind) = [], read_page(args.markdown)
-    for name, source in every.items():
+    rows, (kept, behind), ran = [], read_page(args.markdown), 0
+    asked = {name: source for name, source in every.items() if args.only in name or name_of(source) in kept}
+    for number, (name, source) in enumerate(asked.items(), 1):
         if name_of(source) in kept:
             rows.append(kept[name_of(source)])
-            continue
-        if args.only not in name:
             continue
         done = subprocess.run([sys.executable, "-m", "experiments.studies.full_size", "--one", name, "--out", args.out],
                               capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -126,8 +125,12 @@ def main(arguments=None):
             raise InputError(name, f"losses {found['losses']}", "one that falls")
         rows.append(row_of(source, found))
         print(rows[-1], flush=True)
-    if args.markdown:
-        print(write_text(args.markdown, page(rows, "python -m experiments.studies.full_size", behind)))
+        ran += 1
+        if args.markdown:       # each is kept, whatever comes of the next
+            coming = [kept[name_of(one)] for one in list(asked.values())[number:] if name_of(one) in kept]
+            write_text(args.markdown, page(rows + coming, "python -m experiments.studies.full_size", behind))
+    if args.markdown and ran and behind:
+        print(f"{args.markdown}: {ran} rows are new; say below the table which commit they are of", file=sys.stderr)
 
 
 if __name__ == "__main__":

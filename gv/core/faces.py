@@ -59,9 +59,9 @@ class Index:
     """What ``index.json`` says of a data set.
 
     layout: number of landmarks of a known scheme (68, ...), or the ``Layout`` of an own one. source: name of the data set.
-    box_source: where the boxes come from ("landmarks", "provided", "detector"). normaliser: name of the set's
-    usual NME normaliser ("ion", ...). provenance: "official", "official, partial", "embedded" (drawn by this project) or "own"
-    (the user's pictures). official, found: {part: count}. splits: {name: count}.
+    box_source: where the boxes come from ("landmarks", "provided", "detector", "provided, else landmarks"). normaliser: name of
+    the set's usual NME normaliser ("ion", ...). provenance: "official", "official, partial", "embedded" (drawn by this project)
+    or "own" (the user's pictures). official, found: {part: count}. splits: {name: count}.
     """
 
     folder: Path
