@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from anchorface.methods import METHODS as ANCHORFACE
+from data_prep.synthetic.picture import draw_sample
+from data_prep.synthetic.sets import SETS
 from gv.core.method import as_list
 from gv.core.run import plan
 from gv.encoders import ENCODERS
@@ -92,3 +94,47 @@ def test_a_map_stretched_four_times_turns_table_8_round():
 def test_a_map_stretched_twice_takes_the_narrowest_bands_advantage():
     found = floors(64, 2)
     assert found[0] > 0.95 * found[1:].min()
+
+
+def channel_floors(points, channels, side=32):
+    """(error of vectors, of heatmaps, mean maximum of vectors, of heatmaps) of perfect labels through a linear head of C channels.
+
+    points: (N, L, 2) in cells. At each cell the L outputs of such a head are a fixed L x C matrix times C numbers, so they lie in
+    a space of C dimensions, the same for all cells and faces; here the best one (the labels' principal components). Errors are in
+    cells, read by argmax and a quarter of a cell.
+    """
+    count, landmarks = points.shape[:2]
+    distance = np.arange(side) - np.floor(points + 0.5)[..., None]                  # N, L, 2, side
+    bell = np.exp(-distance ** 2 / (2 * 2.0 ** 2)) * (np.abs(distance) < 6)
+    vectors = bell + 3.0 * (distance == 0)
+    maps = bell[:, :, 1, :, None] * bell[:, :, 0, None, :]                          # N, L, y, x
+    found = []
+    for labels in (vectors.reshape(count, landmarks, -1), maps.reshape(count, landmarks, -1)):
+        rows = labels.transpose(0, 2, 1).reshape(-1, landmarks)
+        basis = np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :channels]
+        found.append(np.einsum("kl,nlc->nkc", basis @ basis.T, labels))
+    vectors = found[0].reshape(vectors.shape)
+    maps = found[1].reshape(maps.shape)
+    top = found[1].argmax(2)
+    n, k = np.ogrid[:count, :landmarks]
+    profiles = np.stack([maps[n, k, top // side], maps[n, k, :, top % side]], axis=2)       # the row and the column of the peak
+
+    def read(profile):
+        peak = profile.argmax(3)[..., None]
+        left, right = (np.take_along_axis(profile, np.clip(peak + step, 0, side - 1), 3) for step in (-1, 1))
+        return (peak + 0.25 * np.sign(np.where(np.abs(right - left) < ROUNDING, 0, right - left)))[..., 0]
+
+    errors = [np.linalg.norm(read(profile) - points, axis=2).mean() for profile in (vectors, profiles)]
+    return (*errors, vectors.max(3).mean(), profiles.max(3).mean())
+
+
+def test_fewer_channels_than_landmarks_cannot_tell_them_apart():
+    """32 channels for 68 landmarks cost even perfect labels 0.1 to 0.2 cells and a fifth of their peaks; 64 are nearly enough."""
+    options = SETS["300w"][1][""].splits["train"][1]
+    shapes = np.stack([draw_sample(np.random.default_rng(seed), options, 48).landmarks(68)[0] for seed in range(80)])
+    low, high = shapes.min(1, keepdims=True), shapes.max(1, keepdims=True)
+    points = (shapes - (low + high) / 2) / (high - low).max(2, keepdims=True) * 32 + 15.5      # the squared rectangle, uncut
+    few, some, enough, whole = (np.array(channel_floors(points, channels)) for channels in (16, 32, 64, 68))
+    assert whole[2:] == pytest.approx([4, 1], abs=0.05) and (whole[:2] < 0.42).all(), "a quarter of a cell's rounding is left"
+    assert (few[:2] > 2.5 * whole[:2]).all() and (some[:2] > 1.25 * whole[:2]).all() and (enough[:2] < 1.2 * whole[:2]).all()
+    assert (few[2:] < 0.6 * whole[2:]).all() and (some[2:] < 0.82 * whole[2:]).all() and (enough[2:] > 0.98 * whole[2:]).all()
