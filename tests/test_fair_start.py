@@ -97,7 +97,7 @@ def test_a_map_stretched_twice_takes_the_narrowest_bands_advantage():
 
 
 def channel_floors(points, channels, side=32):
-    """(error of vectors, of heatmaps, mean maximum of vectors, of heatmaps) of perfect labels through a linear head of C channels.
+    """(error of vectors, of heatmaps, mean maximum of each) of perfect labels through a linear head of C channels.
 
     points: (N, L, 2) in cells. At each cell the L outputs of such a head are a fixed L x C matrix times C numbers, so they lie in
     a space of C dimensions, the same for all cells and faces; here the best one (the labels' principal components). Errors are in
