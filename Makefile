@@ -40,21 +40,20 @@ SETS = w300 cofw wflw jd aflw menpo
 # Each with what it costs, one seed on one device, as `python -m experiments.catalogue --times` estimates it;
 # paper: from a few steps, on one core, which nobody would use for it (add --dry-run --devices gpu:0,1,2,3 --together to ARGS).
 # BEGIN TABLES
-#  gv-table1                   12 s      28 min 13 h 06 min        84 h
-#  gv-table2                   12 s      28 min 11 h 36 min        36 h
-#  gv-table3                   12 s      28 min 11 h 59 min       201 h
-#  gv-table4                   12 s      28 min 11 h 50 min       305 h
-#  gv-table5                   24 s      34 min  7 h 34 min       146 h
-#  gv-table6                    6 s       8 min     103 min        29 h
-#  gv-table7                   60 s      79 min 17 h 06 min       292 h
-#  gv-table8                   78 s     103 min 22 h 14 min       379 h
+#  gv-table1                   12 s      26 min 13 h 06 min        84 h
+#  gv-table2                   12 s      26 min 11 h 36 min        36 h
+#  gv-table3                   12 s      26 min 11 h 59 min       201 h
+#  gv-table4                   12 s      26 min 11 h 50 min       305 h
+#  gv-table5                   24 s      35 min  7 h 34 min       146 h
+#  gv-table6                    6 s       7 min     103 min        29 h
+#  gv-table7                   42 s      47 min 11 h 59 min       204 h
+#  gv-table8                   60 s      67 min 17 h 06 min       292 h
 #  gv-table9                  2 min       2 min       2 min       2 min
 #  gv-labels                   30 s        30 s        30 s        30 s
-#  gv-fig4                     36 s       8 min     103 min        29 h
-#  gv-fig6                     30 s      43 min  9 h 39 min       189 h
-#  gv-first-weights            42 s     100 min 23 h 29 min       474 h
-#  gv-cells                    36 s     102 min 23 h 33 min       424 h
-#  gv-occlusion                24 s      32 min  6 h 27 min        83 h
+#  gv-fig4                     36 s       7 min     103 min        29 h
+#  gv-fig6                     30 s      46 min  9 h 39 min       189 h
+#  gv-first-weights            42 s     108 min 23 h 29 min       474 h
+#  gv-occlusion                24 s      27 min  6 h 27 min        83 h
 #  anchorface-table2            6 s       9 min  5 h 42 min 17 h 22 min
 #  anchorface-table3            6 s       9 min  5 h 42 min  2 h 44 min
 #  anchorface-table4           12 s      14 min  3 h 50 min  7 h 48 min
@@ -73,7 +72,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-fig5             30 s        30 s        30 s        30 s
 #  anchorface-fig7             36 s      10 min  5 h 42 min 17 h 22 min
 TABLES = gv-table1 gv-table2 gv-table3 gv-table4 gv-table5 gv-table6 gv-table7 gv-table8 gv-table9 gv-labels \
-    gv-first-weights gv-cells gv-occlusion \
+    gv-first-weights gv-occlusion \
     anchorface-table2 anchorface-table3 anchorface-table4 anchorface-table5 anchorface-table6 anchorface-table7 \
     anchorface-table8 anchorface-table9 anchorface-table10 anchorface-pearson anchorface-lambda anchorface-cost \
     anchorface-300w

@@ -27,7 +27,6 @@ from experiments.anchorface_tables import (
     table10_aggregation,
 )
 from experiments.gv_tables import (
-    cells,
     fig4_beyond_box,
     fig6_convergence,
     first_weights,
@@ -52,8 +51,8 @@ from gv.core.exits import run as run_main
 
 MODULES = (
     table1_300w, table2_cofw, table3_wflw, table4_jd, table5_ablation, table6_beyond_box, table7_theta,
-    table8_bandwidth, table9_time, labels, fig4_beyond_box, fig6_convergence, first_weights, cells, occlusion, table2_aflw,
-    table3_300w, table4_menpo, table5_wflw, table6_baseline, table7_templates, table8_area, table9_grid, table10_aggregation,
+    table8_bandwidth, table9_time, labels, fig4_beyond_box, fig6_convergence, first_weights, occlusion, table2_aflw, table3_300w,
+    table4_menpo, table5_wflw, table6_baseline, table7_templates, table8_area, table9_grid, table10_aggregation,
     pearson, loss_weight, cost, on_300w, fig3_anchors, fig4_yaw_indicator, fig5_templates, fig7_votes,
 )
 TABLES = {module.TABLE.key: module.TABLE for module in MODULES}

@@ -6,9 +6,7 @@ from experiments.papers.published import value
 
 HRNET = pairs(encoder=At("ablate", "hrnetv2_w18_small", otherwise="hrnetv2_w32"))
 OTHER_ENCODER = ("GV(ResNet50) is trained on ResNetV2-50 at preset paper; a narrow ResNetV2-18 stands for it at the smaller "
-                 "ones: half the width at mini, a quarter at ablate. For GV(HRNet), HRNetV2-W18-small stands at ablate. "
-                 "There the decoder has 32 channels, fewer than there are landmarks, which holds every net back, heatmaps most "
-                 "(docs/readings.md, \"Channels\"): these records are being made again with 112.")
+                 "ones: half the width at mini, a quarter at ablate. For GV(HRNet), HRNetV2-W18-small stands at ablate.")
 HRNET_NOTE = ("GV(HRNet) has 1.9 times GV(ResNet50)'s multiply-adds and 1.2 times its weights at preset paper, 4.4 and 2.1 times "
               "at ablate, 16 and 10 times at mini: that it wins there says less than in the paper.")
 TWICE_RATE_NOTE = ("\"twice the rate\": at preset ablate, direct regression with rate 4e-3 and batch 16, twice the baseline's "
@@ -27,12 +25,7 @@ def gv(data, hrnet=False):
 
 
 GV_300W = gv("300w")
-AS_PRINTED = ", Eq. 2 as printed"     # in the name of a row trained with label=printed
 HEATMAP_300W = Train("heatmap", "300w", curve="full")
-TWICE_CELLS = ", twice the cells"     # in the name of a row trained with FINE
-FINE = pairs(stem_stride=2)           # one stride less in the stem: a native map of twice the side
-GV_FINE_300W = Train("gv", "300w", FINE, curve="full")
-HEATMAP_FINE_300W = Train("heatmap", "300w", FINE, curve="full")
 RELU = pairs(decoder="fpn_relu")                         # BatchNorm and ReLU in the decoder: the other reading of "FPN"
 GV_RELU_300W = Train("gv", "300w", RELU, curve="full")
 HEATMAP_RELU_300W = Train("heatmap", "300w", RELU, curve="full")

@@ -14,9 +14,10 @@ _MINI = {
     "translate": 0.05, "brightness": 0.2, "contrast": 0.2,
 }
 
-# a run of five to eight minutes on a core, so that a grid with seeds can finish: the same input and map, a schedule of 25
-# epochs, which is as long as the order of vectors and heatmaps needs; half the channels pay for it
-_ABLATE = {**_MINI, "encoder": "resnet18v2_quarter", "width": 32, "epochs": 25, "faces": 1500, "detector_faces": 0}
+# a run of six to eleven minutes on a core, so that a grid with seeds can finish: the same input and map, a schedule of 25
+# epochs, which is as long as the order of vectors and heatmaps needs; a narrower encoder pays for it. The decoder's last map has
+# more channels than any set has landmarks (106), as the paper's 256 are: fewer cannot tell all landmarks apart (docs/readings.md)
+_ABLATE = {**_MINI, "encoder": "resnet18v2_quarter", "width": 112, "epochs": 25, "faces": 1500, "detector_faces": 0}
 
 # two steps
 _SMOKE = {**_ABLATE, "size": 64, "width": 16, "epochs": 1, "faces": 8, "batch": 4, "warmup": 0.0}

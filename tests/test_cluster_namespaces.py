@@ -16,7 +16,7 @@ from experiments.harness import records
 from gv.core.files import lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-TABLE = "gv-table8"     # thirteen trainings
+TABLE = "gv-table8"     # ten trainings
 NAMES = ("gvtest-a", "gvtest-b")
 BRIDGE, NET = "gvtest-br", "10.198.77"
 

@@ -484,7 +484,7 @@ SEED_OF_KILLS = 6
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_killed_at_ten_random_moments_the_table_is_that_of_an_uninterrupted_grid(tmp_path, capsys):
-    """Table 8 of Gaussian Vector, thirteen trainings. SIGKILL for the harness alone: what it has started must end by itself.
+    """Table 8 of Gaussian Vector, ten trainings. SIGKILL for the harness alone: what it has started must end by itself.
 
     Once more before the ten, while the faces are drawn.
     """

@@ -30,7 +30,7 @@ from gv.core.run import get_method
 from tests.tables import check_claims, check_wanted, filled, place
 
 TABLES = {key: table for key, table in catalogue.TABLES.items() if table.paper == "gv"}
-KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-labels", "gv-fig4", "gv-fig6", "gv-first-weights", "gv-cells",
+KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-labels", "gv-fig4", "gv-fig6", "gv-first-weights",
         "gv-occlusion"]
 PRESETS = ("smoke", "ablate", "mini", "paper")
 OWN = (5, 6, 7, 8, 9)     # tables whose rows are all the paper's own; of the others, those that begin with "GV("
@@ -109,9 +109,6 @@ def test_tables_share_their_trainings(tmp_path):
             source("table6", "tau=2.0", "sigma=2.0"), source("table8", "l=3", "l=5"), source("occlusion", "without", "300W full"),
             *source("fig4", OUTSIDE, "landmarks").needs} == {base}
     assert source("table5", "no BPM", "original") == source("fig6", "Heatmap", "last NME")
-    assert source("cells", "l=5 + l=7", "the preset's cells") == source("table8", "l=5", "l=7")
-    assert source("cells", "l=3 + l=5", "twice the cells") == source(
-        "first-weights", "Vector, twice the cells", "after 100% of the epochs")
     assert source("table2", "GV(ResNet50)", "ion/nme") == source("occlusion", "without", "COFW")
     assert TABLES["gv-table5"].cells["BPM + BBS", "shrunk"].view == TABLES["gv-table6"].cells["tau=2.0", "sigma=2.0"].view
     assert base == source("fig6", "Vector", "last NME")

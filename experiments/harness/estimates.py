@@ -10,12 +10,12 @@ from experiments.harness.jobs import METHODS
 from gv.core.errors import InputError
 from gv.core.run import get_method, plan
 
-# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-27, at the preset's
-# size, of paper in batches of 8 (docs/results/full_size.md): the estimate where no record of a like run is there.
+# Images a second of a training on one core of a shared two-core machine beside another, measured 2026-11-27 and 28, at the
+# preset's size, of paper in batches of 8 (docs/results/full_size.md): the estimate where no record of a like run is there.
 # {(method, preset), or with another encoder than the preset's: images/s}
-SPEED = {("gv", "ablate"): 80, ("heatmap", "ablate"): 70, ("heatmap-awing", "ablate"): 70, ("anchorface", "ablate"): 40,
+SPEED = {("gv", "ablate"): 95, ("heatmap", "ablate"): 58, ("heatmap-awing", "ablate"): 58, ("anchorface", "ablate"): 40,
          ("regression", "ablate"): 55, ("gv", "mini"): 40, ("heatmap", "mini"): 33, ("heatmap-awing", "mini"): 33,
-         ("heatmap-xavier", "ablate"): 70, ("heatmap-xavier", "mini"): 33, ("anchorface", "mini"): 12, ("regression", "mini"): 14,
+         ("heatmap-xavier", "ablate"): 58, ("heatmap-xavier", "mini"): 33, ("anchorface", "mini"): 12, ("regression", "mini"): 14,
          ("gv", "ablate", "hrnetv2_w18_small"): 32, ("gv", "mini", "hrnetv2_w32"): 6,
          ("gv", "paper"): 1.8, ("gv", "paper", "hrnetv2_w32"): 0.95, ("heatmap", "paper"): 1.2, ("heatmap-awing", "paper"): 1.2,
          ("heatmap-xavier", "paper"): 1.2, ("anchorface", "paper"): 16, ("regression", "paper"): 20}

@@ -129,6 +129,8 @@ def main(arguments=None):
         if args.markdown:       # each is kept, whatever comes of the next
             coming = [kept[name_of(one)] for one in list(asked.values())[number:] if name_of(one) in kept]
             write_text(args.markdown, page(rows + coming, "python -m experiments.studies.full_size", behind))
+    if args.markdown:           # also where a row that no kind has any more is all that changed
+        print(write_text(args.markdown, page(rows, "python -m experiments.studies.full_size", behind)))
     if args.markdown and ran and behind:
         print(f"{args.markdown}: {ran} rows are new; say below the table which commit they are of", file=sys.stderr)
 
