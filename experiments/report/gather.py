@@ -37,8 +37,8 @@ NO_SUCH_NUMBER = "Every run is there, and gives no such number on this data"
 WITHDRAWN = {
     "What was told before 2026-11-27 of band pooling against heatmaps (Gaussian Vector, Table 5) and of Figure 6's order: the "
     "heatmap net had not learnt, because of how its first weights were drawn.": "gv-table5",
-    "What was told before 2026-11-27 of Gaussian Vector's Table 8: its maps were enlarged from smaller ones, from which narrow "
-    "bands suffer most.": "gv-table8",
+    "What was told before 2026-11-29 of Gaussian Vector's Tables 1, 3, 7 and 8 and of random occlusion: the nets' decoders had "
+    "32 channels, too few to tell 68 landmarks apart (docs/readings.md, \"Channels\").": "gv-table8",
     "What was told before 2026-11-27 of AnchorFace's Tables 6 to 10 and of P: the net's map was 4 x 4 and stretched to the grid "
     "of 7 x 7.": "anchorface-table6",
 }
