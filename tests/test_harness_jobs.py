@@ -433,7 +433,7 @@ def test_a_dry_run_lists_and_leaves_nothing(call, tmp_path, monkeypatch):
 
 
 def test_a_run_says_first_how_long_it_takes_and_what_it_is_run_with(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    monkeypatch.setattr(scheduling, "run_all", lambda *_, before: before() or [])
     where = ("--preset", "paper", "--out", str(tmp_path), "--records", str(tmp_path / "records"))
     code, out, err = call(table_of(GV), *where)
     total, way = err.splitlines()
@@ -448,7 +448,7 @@ def test_a_run_says_first_how_long_it_takes_and_what_it_is_run_with(call, tmp_pa
 
 
 def test_a_net_that_cannot_be_built_stops_no_plan(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    monkeypatch.setattr(scheduling, "run_all", lambda *_, before: before() or [])
     source = Train("anchorface", "aflw", (("grid", 13),))                  # of a map of 7 x 7 cells, not interpolated
     where = ("--preset", "paper", "--out", str(tmp_path), "--records", str(tmp_path / "records"))
     for more in (["--dry-run"], []):
@@ -458,7 +458,7 @@ def test_a_net_that_cannot_be_built_stops_no_plan(call, tmp_path, monkeypatch):
 
 def test_before_a_scheduler_is_asked_the_plan_is_of_one_device(call, tmp_path, monkeypatch):
     from experiments.harness import cluster
-    monkeypatch.setattr(scheduling, "run_all", lambda *_: [])
+    monkeypatch.setattr(scheduling, "run_all", lambda *_, before: before() or [])
     monkeypatch.setattr(cluster, "Cluster", lambda *_: None)
     code, _, err = call(table_of(GV, GV.but(theta=1.0)), "--preset", "paper", "--out", str(tmp_path), "--records",
                         str(tmp_path / "records"), "--scheduler", "tcp://127.0.0.1:9", "--devices", "gpu")

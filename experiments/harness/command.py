@@ -193,11 +193,10 @@ def run_tables(tables, args):
             lines = [f"{estimates.text_of_seconds(seconds):>10}  {line}" for line, seconds in rows]
             print("\n".join([*lines, text, *settings_of(unique(jobs), args)]))
         return
-    if not args.no_run:
-        announce(unique(jobs), place, args)
     failed = []
     if not args.no_run:
-        failed = scheduling.run_all(unique(jobs), place, pool_of(tables, seeds, place, args))
+        failed = scheduling.run_all(unique(jobs), place, pool_of(tables, seeds, place, args),
+                                    before=lambda: announce(unique(jobs), place, args))
         jobs = collect(tables, seeds, place, args.any_sources)
     shown = [Results(table, jobs, seeds, place) for table in tables]
     folders = [keep(results) for results in shown]

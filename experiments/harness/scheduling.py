@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from queue import Queue
 
 from tqdm import tqdm
@@ -138,17 +139,21 @@ def say_stopping(under_way):
               flush=True)
 
 
-def run_all(jobs, place, pool, quiet=False):
+def run_all(jobs, place, pool, quiet=False, before=None):
     """Run what is not finished on a pool, ``Processes`` or ``cluster.Cluster``; returns [(job, reason)] of those that failed.
 
-    Trainings come before the measurements that read them.
+    Trainings come before the measurements that read them. before: called once the pool can work.
     """
     todo = [job for job in jobs if not job.finished()]
     if not todo:
         return []
     names = {name for job in todo for name in ([job.source.data] if isinstance(job.source, Train) else job.source.data)}
     failed = []
-    with pool, tqdm(total=len(todo), unit="run", disable=quiet, file=sys.stderr) as bar:
+    with ExitStack() as stack:
+        stack.enter_context(pool)
+        if before:
+            before()
+        bar = stack.enter_context(tqdm(total=len(todo), unit="run", disable=quiet, file=sys.stderr))
         try:
             datasets.make([place.dataset(name) for name in sorted(names)], os.cpu_count() or 1)
             for kind in (Train, Measure):
