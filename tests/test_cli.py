@@ -13,8 +13,9 @@ import pytest
 from helpers import ROOT, child_environment, make_index
 
 from gv import cli
-from gv.core import checkpoint, detector, evaluate
+from gv.core import checkpoint, detector, evaluate, train
 from gv.core import cli as core_cli
+from gv.core.errors import InputError
 from gv.core.faces import read_index, read_split, write_index
 from gv.core.geometry import square_box
 from gv.core.pictures import read_picture
@@ -100,6 +101,17 @@ def test_train_as_a_process(runs):
     assert report["start"] == "from scratch" and report["provenance"] == "drawn: embedded"
     assert np.isfinite(report["loss"]) and report["seconds"] > 0
     assert "2/2" in (folder / "stderr").read_text() and "Warning" not in (folder / "stderr").read_text()
+
+
+@pytest.mark.parametrize("epochs, width, said", [(16, 16, 0), (17, 16, 1), (17, 48, 0)])
+def test_a_narrow_head_is_said_before_a_run_that_is_more_than_a_trial(capfd, tmp_path, data, monkeypatch, epochs, width, said):
+    def begun(*arguments, **options):
+        raise InputError("begun", "so far", "no further")
+    monkeypatch.setattr(train, "train", begun)
+    stdout, stderr = call(capfd, "train", "--data", data, "--preset", "smoke", "--out", tmp_path / "run", "--set", "faces=24",
+                          "--set", f"epochs={epochs}", "--set", f"width={width}", code=2)
+    assert stdout == "" and "begun" in stderr.splitlines()[-1] and len(stderr.splitlines()) == 1 + said
+    assert stderr.count("68 landmarks are made of 16 channels") == said
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,6 +7,7 @@ import pytest
 from anchorface.methods import METHODS as ANCHORFACE
 from data_prep.synthetic.picture import draw_sample
 from data_prep.synthetic.sets import SETS
+from gv.core import narrow_heads
 from gv.core.method import as_list
 from gv.core.run import plan
 from gv.encoders import ENCODERS
@@ -138,3 +139,17 @@ def test_fewer_channels_than_landmarks_cannot_tell_them_apart():
     assert whole[2:] == pytest.approx([4, 1], abs=0.05) and (whole[:2] < 0.42).all(), "a quarter of a cell's rounding is left"
     assert (few[:2] > 2.5 * whole[:2]).all() and (some[:2] > 1.25 * whole[:2]).all() and (enough[:2] < 1.2 * whole[:2]).all()
     assert (few[2:] < 0.6 * whole[2:]).all() and (some[2:] < 0.82 * whole[2:]).all() and (enough[2:] > 0.98 * whole[2:]).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("preset, most", [("paper", 106), ("ablate", 106), ("mini", 91), ("smoke", 22)])
+def test_train_says_where_a_head_is_too_narrow(name, preset, most):
+    """Only where channels are fewer than seven tenths of the landmarks: nowhere at paper and ablate, at mini on WFLW and JD."""
+    for landmarks in (19, 68, 98, 106):
+        run = plan(METHODS, name, preset, {}, landmarks)
+        net = run.method.net(landmarks, run.method.blank(landmarks))
+        note = narrow_heads.note(net, landmarks)
+        narrow = name in GAUSSIAN_VECTOR and landmarks > most
+        assert bool(note) == narrow
+        if narrow:
+            assert f"{landmarks} landmarks are made of {run.method.options.width} channels" in note and f"width={landmarks}" in note

@@ -4,12 +4,14 @@ import dataclasses
 import inspect
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from gv.core import checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics, spread
+from gv.core import (checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics, narrow_heads,
+                     spread)
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces
@@ -53,7 +55,10 @@ def train(arguments, methods):
     many = spread.here()
     if out.exists() and not arguments.resume and many.rank == 0:
         raise InputError(f"--out {out}", "exists", "a new folder", "add --resume to go on with it, or choose another")
-    known_faults.refuse(run.method.net(run.landmarks, run.method.blank(run.landmarks)))
+    blank = run.method.blank(run.landmarks)
+    net = run.method.net(run.landmarks, blank)
+    run.method.loss(blank)      # whose settings are refused before anything is read or said
+    known_faults.refuse(net)
     faces = choose_faces(faces, run.training.faces)
     curve_faces = read_split(index, run.training.curve_split) if run.training.curve_split else []
     _check_pictures(index, faces + curve_faces)
@@ -68,6 +73,10 @@ def train(arguments, methods):
     fitted = many.first(mapping)
     run = run.with_detector(tuple(fitted) if fitted else fitted)
     curve = evaluate.curve_of(run, index, curve_faces, devices) if curve_faces else None
+    steps = run.training.epochs * -(-len(faces) // run.training.batch)
+    note = narrow_heads.note(net, run.landmarks) if many.rank == 0 and steps >= FEW_STEPS else ""
+    if note:
+        print(note, file=sys.stderr)
     training.train(out, run, index, faces, devices, arguments.resume, curve, workers=arguments.workers)
     if many.rank:
         report = {"run": str(out), "rank": many.rank, "of": many.size, "memory": memory_used(devices)}
