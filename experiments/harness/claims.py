@@ -1,25 +1,25 @@
 """What a paper concludes from a table, as a test on the numbers with their spread over seeds.
 
 A claim is a list of margins. A margin is worked out once a seed, from cells of runs with that seed (paired), and is positive
-where the numbers speak for the claim. Over seeds it has Student's 95 % interval, and the verdict is read off that: all of it
-above zero, reproduced; all below, contradicted; else undecided. One seed decides nothing, unless there is no chance in the
-figures; nor does a difference below a thousandth of the errors, however sure its sign.
+where the numbers speak for the claim. It has a 95 % interval over seeds and, where the faces' own errors are at hand, over test
+faces (``chance``), and the verdict is read off that: all of it above zero, reproduced; all below, contradicted; else undecided.
+One seed decides nothing, unless there is no chance in the figures; nor does a difference below a thousandth of the errors,
+however sure its sign.
 """
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from scipy.stats import t as student
 
-LEVEL = 0.95
+from experiments.harness import chance
+from experiments.harness.chance import LEVEL, MOST_SEEDS, seeds_to_decide
+
 SAME = 0.02            # ASSUMED: two errors closer than this share of their size are called equal ("insensitive", "adds nothing")
 TRIVIAL = 0.001        # ASSUMED: a difference below this share of the errors is nothing, however sure its sign
 NOTHING = "; below a thousandth of the errors: at this size no difference that matters, a larger one might show it"
 UNTRAINED = 0.3        # ASSUMED: a net of a larger NME has not learnt yet; the mean shape put in the box has less (docs/results)
 NOT_LEARNT = f"; a net has not learnt yet (an error above {100 * UNTRAINED:.0f} %, the mean shape has less): nothing can be said"
-MOST_SEEDS = 1000
 NOT_RUN, UNDECIDED, REPRODUCED, CONTRADICTED = "not run", "undecided", "reproduced", "contradicted"
 NOT_COMPARABLE = "not comparable"
 DECIDED = (REPRODUCED, CONTRADICTED)
@@ -119,39 +119,26 @@ class Claim:
     chosen: str = ""
 
 
-@lru_cache(maxsize=None)
-def _quantile(count):
-    """How many standard errors the interval of so many seeds reaches to either side."""
-    return float(student.ppf((1 + LEVEL) / 2, count - 1))
-
-
-def interval(values):
-    """(mean, low, high) of seeds' margins: Student's interval; low and high are infinite for a single seed."""
+def interval(values, faces=None):
+    """(mean, low, high) of seeds' margins, by ``chance.half_width``; low and high are infinite for a single seed."""
     values = np.asarray(values, np.float64)
     mean = float(values.mean())
-    if len(values) < 2:
-        return mean, -math.inf, math.inf
-    half = float(_quantile(len(values)) * values.std(ddof=1) / math.sqrt(len(values)))
+    half = chance.half_width(float(values.std(ddof=1)), len(values), faces) if len(values) > 1 else math.inf
     return mean, mean - half, mean + half
 
 
-def seeds_to_decide(difference, spread):
-    """The least number of seeds whose interval at this spread (standard deviation) leaves nought out; None: too many."""
-    for count in range(2, MOST_SEEDS + 1):
-        if _quantile(count) * spread / math.sqrt(count) < abs(difference):
-            return count
-    return None
-
-
-def judge_margin(margin, by_seed, exact=False):
+def judge_margin(margin, by_seed, exact=False, faces=None):
     """{"label", "verdict", "seeds", "mean", "low", "high", "spread", "needs", ...} of a margin.
 
-    by_seed: [(value of each cell)], a tuple a seed that has them all. exact: one seed is enough. needs: seeds that would decide.
+    by_seed: [(value of each cell)], a tuple a seed that has them all. exact: one seed is enough. faces: ``chance.Faces`` of the
+    margin, or None where its figures are no means over faces. needs: seeds that would decide; needs_faces: test faces, where
+    these are too few for any number of seeds.
     """
     if not by_seed:
         return {"label": margin.label, "verdict": NOT_RUN, "seeds": 0}
     margins = [margin.of(*values) for values in by_seed]
-    mean, low, high = interval(margins)
+    faces = faces if len(margins) > 1 and not exact else None
+    mean, low, high = interval(margins, faces)
     if exact:
         low = high = mean
     spread = float(np.std(margins, ddof=1)) if len(margins) > 1 else None
@@ -165,12 +152,14 @@ def judge_margin(margin, by_seed, exact=False):
         verdict = UNDECIDED
     else:
         verdict = REPRODUCED if low > 0 or (exact and low >= 0) else CONTRADICTED if high < 0 else UNDECIDED
-    needs = None
+    needs = needs_faces = None
     if verdict == UNDECIDED and spread and not trivial:
         distance = granted - abs(mean) if margin.same else mean
-        needs = seeds_to_decide(distance, spread) if distance else None
+        needs = seeds_to_decide(distance, spread, faces) if distance else None
+        needs_faces = chance.faces_to_decide(distance, faces)
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
-            "spread": spread, "needs": needs, "granted": granted, "exact": exact, "trivial": trivial, "untrained": False}
+            "spread": spread, "needs": needs, "faces": faces.count if faces else None, "needs_faces": needs_faces,
+            "granted": granted, "exact": exact, "trivial": trivial, "untrained": False}
 
 
 def combine(verdicts):

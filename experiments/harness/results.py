@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.harness import claims, records
+from experiments.harness import chance, claims, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
 from experiments.papers.published import PUBLISHED
@@ -69,15 +69,17 @@ class Results:
         judged = []
         for margin in claim.margins:
             exact = all(_exact(self.table.cells[key]) for key in margin.cells)
-            rows = [tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)]
-            rows = [row for row in rows if None not in row] if self._may_judge(claim, margin) else []
-            found = claims.judge_margin(margin, rows, exact)
+            rows = {seed: tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)}
+            rows = {seed: row for seed, row in rows.items() if None not in row} if self._may_judge(claim, margin) else {}
+            faces = self._faces(margin, rows) if len(rows) > 1 and not exact else None
+            rows = list(rows.values())
+            found = claims.judge_margin(margin, rows, exact, faces)
             if found["verdict"] in claims.DECIDED and self._untrained(margin, rows):
                 found.update(verdict=claims.UNDECIDED, untrained=True, needs=None)
             found["scale"] = 1 if margin.ratio else self.table.cells[margin.cells[0]].scale
             found["published"] = None if margin.same else self.printed_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
-                found["needs_published"] = claims.seeds_to_decide(found["published"] / found["scale"], found["spread"])
+                found["needs_published"] = chance.seeds_to_decide(found["published"] / found["scale"], found["spread"], faces)
             judged.append(found)
         verdict = claims.combine([margin["verdict"] for margin in judged])
         if claim.near and verdict != claims.NOT_RUN and not self._is_near(claim.near):
@@ -86,6 +88,27 @@ class Results:
                 "hangs": claim.hangs if verdict == claims.CONTRADICTED else "",
                 "apart": self._apart(claim.near) if verdict == claims.NOT_COMPARABLE else "",
                 "chosen": claim.chosen if verdict in claims.DECIDED else ""}
+
+    def _faces(self, margin, rows):
+        """What the test faces add to the chance in a margin, or None where its figures are no means over faces. rows: {seed: a
+        value a cell}."""
+        weights, tables = chance.gradient(margin.of, np.mean(list(rows.values()), axis=0)), {}
+        for key, weight in zip(margin.cells, weights):
+            cell = self.table.cells[key]
+            if weight:
+                values = [self._per_face(key, seed) for seed in rows]
+                if any(one is None for one in values) or len({len(one) for one in values}) > 1 or len(values[0]) < 2:
+                    return None
+                # the same faces, whatever is decoded and whatever box is cropped
+                test = cell.source.data, cell.view.split, len(values[0])
+                tables[test] = tables.get(test, 0) + weight * np.array(values)
+        return chance.of_faces(tables.values()) if tables else None
+
+    def _per_face(self, key, seed):
+        """A value a face whose mean is a cell's number with a seed, or None where there is no such thing."""
+        cell = self.table.cells[key]
+        errors = self.errors(key, seed)
+        return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed)["normaliser"], errors)
 
     def _is_near(self, key):
         """Whether a cell's error is near the printed one."""
@@ -193,6 +216,7 @@ def margin_text(margin):
     if not margin["exact"]:
         text += (f" [{scale * margin['low']:+.3g}, {scale * margin['high']:+.3g}]" if margin["seeds"] > 1 else "")
         text += f" over {margin['seeds']} seed{'s' if margin['seeds'] > 1 else ''}"
+        text += f" and {margin['faces']} faces" if margin["faces"] else ""
     if margin.get("published") is not None:
         text += f" (printed: {margin['published']:+.3g})"
     if margin["granted"] is not None:
@@ -201,6 +225,7 @@ def margin_text(margin):
         needs = margin.get("needs")
         text += "; one seed decides nothing" if margin["seeds"] < 2 else claims.NOTHING if margin["trivial"] else (
             claims.NOT_LEARNT if margin["untrained"] else
+            f"; {margin['faces']} test faces are too few, about {margin['needs_faces']} are wanted" if margin["needs_faces"] else
             f"; about {needs} seeds would decide if it stays so" if needs else
             f"; more than {claims.MOST_SEEDS} seeds would be needed")
         if margin.get("needs_published") and not margin["trivial"] and not margin["untrained"]:

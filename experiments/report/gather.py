@@ -116,8 +116,11 @@ def _decides(margin, per_seed):
         return "no difference at all in any seed"
     if margin["trivial"] or margin["untrained"]:
         return (claims.NOTHING if margin["trivial"] else claims.NOT_LEARNT)[2:]
-    needs = margin.get("needs")
-    if needs is None:
+    needs, faces = margin.get("needs"), margin.get("needs_faces")
+    if faces:
+        text = (f"{margin['faces']} test faces are too few for any number of seeds: about {faces:,} would let seeds decide if it "
+                "stays so")
+    elif needs is None:
         text = f"more than {claims.MOST_SEEDS} seeds would be needed if it stays so"
     else:
         text = f"about {needs} seeds would decide if it stays so"
@@ -149,6 +152,7 @@ def _margin(results, margin, judged, known):
     shown.ours = signed(scale * judged["mean"])
     if judged["seeds"] > 1 and not judged["exact"]:
         shown.interval = f"[{signed(scale * judged['low'])}, {signed(scale * judged['high'])}]"
+        shown.faces = judged["faces"]
     if judged["granted"] is not None:
         shown.notes.append(f"equal if within ±{scale * judged['granted']:.2g}")
     if judged["verdict"] == claims.UNDECIDED:

@@ -17,7 +17,8 @@ EMBEDDED = ("Embedded faces are drawn by this project. They show whether a compa
 BREAK = "<br>"     # within a cell
 LEVEL = f"{100 * claims.LEVEL:.0f} %"
 READING = f"""A claim is one or more margins, differences that are positive where the numbers speak for it, worked out once a
-seed. Over seeds a margin has Student's {LEVEL} interval: all of it above zero for every margin, *reproduced*; all of it below
+seed. It has a {LEVEL} interval, Student's over seeds, or the wider one that adds the chance in which faces the test set holds,
+where a margin is of means over faces (it then names how many). All of it above zero for every margin: *reproduced*; all of it below
 for one, *contradicted*; else *undecided*, which is no weak form of reproduced. *Not comparable*: it hangs on how large the error
 is, and ours is more than {claims.NEAR:g} times the printed one. *Not run*: a number is missing. Of many intervals at {LEVEL}, a
 few leave out zero by chance."""
@@ -50,7 +51,7 @@ def margin_line(margin, many):
     text = margin.label
     if margin.ours:
         text += f": **{margin.ours}**" + (f" {margin.interval}" if margin.interval else " (exact)" * margin.exact)
-        text += f", n = {margin.seeds}"
+        text += f", n = {margin.seeds}" + (f", {margin.faces} faces" if margin.faces else "")
     if margin.printed:
         text += f"{', ' if margin.ours else ': '}printed {margin.printed}"
     if many and margin.verdict != claims.NOT_RUN:

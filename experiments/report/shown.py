@@ -21,7 +21,8 @@ class Cost:
 
 @dataclass
 class ShownMargin:
-    """A margin of a claim. ours, interval, printed: text; notes: more of it, a line each."""
+    """A margin of a claim. ours, interval, printed: text; faces: that its interval is over, None for seeds alone; notes: more of
+    it, a line each."""
 
     label: str
     verdict: str
@@ -30,6 +31,7 @@ class ShownMargin:
     ours: str = ""
     interval: str = ""
     printed: str = ""
+    faces: int = None
     notes: list = field(default_factory=list)
 
 
