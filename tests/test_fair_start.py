@@ -152,4 +152,5 @@ def test_train_says_where_a_head_is_too_narrow(name, preset, most):
         narrow = name in GAUSSIAN_VECTOR and landmarks > most
         assert bool(note) == narrow
         if narrow:
-            assert f"{landmarks} landmarks are made of {run.method.options.width} channels" in note and f"width={landmarks}" in note
+            assert f"{landmarks} landmarks are made of {run.method.options.width} channels" in note
+            assert f"width={landmarks}" in note

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.harness import claims
+from experiments.harness import chance, claims
 from experiments.harness.claims import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED, Margin, judge_margin
 
 # Student's 97.5 % quantile by degrees of freedom, from a printed table
@@ -173,7 +173,7 @@ def test_lowest_inside_by_hand(rows, expected):
     (0.0, 1.0, None),
 ])
 def test_seeds_to_decide_by_hand(difference, spread, seeds):
-    assert claims.seeds_to_decide(difference, spread) == seeds
+    assert chance.seeds_to_decide(difference, spread) == seeds
 
 
 @given(st.floats(0.05, 3), st.floats(0.05, 3))
@@ -184,7 +184,7 @@ def test_seeds_to_decide_is_the_first_number_whose_interval_leaves_nought_out(di
         shape[0], shape[1] = -1, 1
         return of_one(difference + spread * shape / shape.std(ddof=1))["verdict"] == REPRODUCED
 
-    found = claims.seeds_to_decide(difference, spread)
+    found = chance.seeds_to_decide(difference, spread)
     tried = range(2, 40)
     assert next((count for count in tried if decided(count)), None) == (found if found and found < 40 else None)
 

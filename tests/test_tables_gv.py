@@ -320,3 +320,20 @@ def test_padded_zeros_lower_a_vectors_end():
     heatmap = mx.nd.array(np.broadcast_to(lines, (1, 1, 8, 8)))
     vector = BandPooling(8)(heatmap)[0].asnumpy()[0, 0]
     assert vector[-1] - vector[-2] == pytest.approx(-(lines[-3] / 6 + lines[-4] / 10), rel=1e-5)
+
+
+@pytest.mark.parametrize("trained, verdict", [(None, claims.NOT_RUN), (3.0, claims.CONTRADICTED), (4.4, claims.CONTRADICTED),
+                                              (4.6, claims.NOT_COMPARABLE)])
+def test_occlusion_is_judged_on_nets_that_overfit(trained, verdict):
+    """Test faces at 4.5 without and 4.7 with occlusion; trained: the error on training faces, or None where it is not known."""
+    table = catalogue.TABLES["gv-occlusion"]
+    results = filled(table)
+    for seed in results.seeds:
+        for key, error in ((("without", "300W full"), 4.5), (("with", "300W full"), 4.7 + 1e-3 * seed),
+                           (("without", "300W train"), trained)):
+            cell = table.cells[key]
+            metrics = results.jobs[cell.source, seed].record["views"][cell.view.name()]["metrics"]
+            metrics.update({} if error is None else {cell.metric: error / 100})
+    judged = results.judge(table.claims[0])
+    assert judged["verdict"] == verdict and bool(judged["hangs"]) == (verdict == claims.CONTRADICTED)
+    assert ("300W train has 4.60, without 300W full 4.50" in judged["apart"]) == (verdict == claims.NOT_COMPARABLE)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.harness import chance
-from experiments.harness.chance import LEVEL, MOST_SEEDS, seeds_to_decide
 
 SAME = 0.02            # ASSUMED: two errors closer than this share of their size are called equal ("insensitive", "adds nothing")
 TRIVIAL = 0.001        # ASSUMED: a difference below this share of the errors is nothing, however sure its sign
@@ -104,7 +103,9 @@ class Claim:
     """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's.
 
     official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
-    near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable.
+    near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable. overfits: cells of
+    a net's error on its training faces and on test faces; the former has to be the lower, or there is nothing for a regulariser,
+    which the claim is of, to cure.
     hangs: where ours contradict it, what that may hang on; told with that verdict alone. chosen: the reading that was chosen by
     this very relation, where one was: the claim's verdict is then no independent one, and every page says so.
     """
@@ -115,6 +116,7 @@ class Claim:
     ours: bool = False
     official: bool = False
     near: tuple = None
+    overfits: tuple = ()
     hangs: str = ""
     chosen: str = ""
 
@@ -155,7 +157,7 @@ def judge_margin(margin, by_seed, exact=False, faces=None):
     needs = needs_faces = None
     if verdict == UNDECIDED and spread and not trivial:
         distance = granted - abs(mean) if margin.same else mean
-        needs = seeds_to_decide(distance, spread, faces) if distance else None
+        needs = chance.seeds_to_decide(distance, spread, faces) if distance else None
         needs_faces = chance.faces_to_decide(distance, faces)
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
             "spread": spread, "needs": needs, "faces": faces.count if faces else None, "needs_faces": needs_faces,

@@ -51,7 +51,7 @@ class Results:
         cell = self.table.cells[key]
         record = self.record(cell.source, seed)
         view = record["views"].get(cell.view.name()) if record and isinstance(cell.source, Train) else None
-        return records.unpack_errors(view["errors"]) if view else None
+        return records.unpack_errors(view["errors"]) if view and "errors" in view else None
 
     def published(self, key):
         """The printed number of a cell, or None where the paper prints none: a row of ours needs no word on it."""
@@ -69,7 +69,8 @@ class Results:
         judged = []
         for margin in claim.margins:
             exact = all(_exact(self.table.cells[key]) for key in margin.cells)
-            rows = {seed: tuple(self.value(key, seed) for key in margin.cells) for seed in (self.seeds[:1] if exact else self.seeds)}
+            seeds = self.seeds[:1] if exact else self.seeds
+            rows = {seed: tuple(self.value(key, seed) for key in margin.cells) for seed in seeds}
             rows = {seed: row for seed, row in rows.items() if None not in row} if self._may_judge(claim, margin) else {}
             faces = self._faces(margin, rows) if len(rows) > 1 and not exact else None
             rows = list(rows.values())
@@ -82,11 +83,14 @@ class Results:
                 found["needs_published"] = chance.seeds_to_decide(found["published"] / found["scale"], found["spread"], faces)
             judged.append(found)
         verdict = claims.combine([margin["verdict"] for margin in judged])
-        if claim.near and verdict != claims.NOT_RUN and not self._is_near(claim.near):
+        apart = self._apart(claim) if verdict != claims.NOT_RUN else ""
+        if apart:
             verdict = claims.NOT_COMPARABLE
+        if any(not self.values(key) for key in claim.overfits):
+            verdict = claims.NOT_RUN
         return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged,
                 "hangs": claim.hangs if verdict == claims.CONTRADICTED else "",
-                "apart": self._apart(claim.near) if verdict == claims.NOT_COMPARABLE else "",
+                "apart": apart if verdict == claims.NOT_COMPARABLE else "",
                 "chosen": claim.chosen if verdict in claims.DECIDED else ""}
 
     def _faces(self, margin, rows):
@@ -110,18 +114,22 @@ class Results:
         errors = self.errors(key, seed)
         return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed)["normaliser"], errors)
 
-    def _is_near(self, key):
-        """Whether a cell's error is near the printed one."""
-        values, printed = self.values(key), self.published(key)
-        return bool(values) and printed is not None and float(np.mean(values)) <= claims.NEAR * printed
-
-    def _apart(self, key):
-        """How far from the print an error is that has to be near it."""
-        values, printed = self.values(key), self.published(key)
-        if not values or printed is None:
-            return f"{claims.name_of(key)} is not both printed and run"
-        return (f"{claims.name_of(key)} is {float(np.mean(values)) / printed:.2f} times the printed {printed_text(printed)}, and "
-                f"the claim is judged up to {claims.NEAR:g} times")
+    def _apart(self, claim):
+        """Why a claim cannot be compared with the paper's, or ""."""
+        means = {key: float(np.mean(self.values(key))) for key in (*claim.overfits, claim.near) if key and self.values(key)}
+        if claim.near:
+            printed, name = self.published(claim.near), claims.name_of(claim.near)
+            if claim.near not in means or printed is None:
+                return f"{name} is not both printed and run"
+            if means[claim.near] > claims.NEAR * printed:
+                return (f"{name} is {means[claim.near] / printed:.2f} times the printed {printed_text(printed)}, and the claim "
+                        f"is judged up to {claims.NEAR:g} times")
+        if claim.overfits and all(key in means for key in claim.overfits):
+            (seen, trained), (unseen, tested) = ((claims.name_of(key), means[key]) for key in claim.overfits)
+            if trained >= tested:
+                return (f"nothing to cure: {seen} has {trained:.2f}, {unseen} {tested:.2f}. A regulariser is judged on nets that "
+                        "do better on the faces they were trained on")
+        return ""
 
     def _may_judge(self, claim, margin):
         """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""
@@ -227,7 +235,7 @@ def margin_text(margin):
             claims.NOT_LEARNT if margin["untrained"] else
             f"; {margin['faces']} test faces are too few, about {margin['needs_faces']} are wanted" if margin["needs_faces"] else
             f"; about {needs} seeds would decide if it stays so" if needs else
-            f"; more than {claims.MOST_SEEDS} seeds would be needed")
+            f"; more than {chance.MOST_SEEDS} seeds would be needed")
         if margin.get("needs_published") and not margin["trivial"] and not margin["untrained"]:
             text += f", {margin['needs_published']} for a difference as large as the printed one"
     return f"{text}: {margin['verdict']}"

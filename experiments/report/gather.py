@@ -6,7 +6,7 @@
 import math
 from pathlib import Path
 
-from experiments.harness import claims, datasets, estimates, records
+from experiments.harness import chance, claims, datasets, estimates, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
 from experiments.harness.results import ours_text, printed_text
@@ -121,7 +121,7 @@ def _decides(margin, per_seed):
         text = (f"{margin['faces']} test faces are too few for any number of seeds: about {faces:,} would let seeds decide if it "
                 "stays so")
     elif needs is None:
-        text = f"more than {claims.MOST_SEEDS} seeds would be needed if it stays so"
+        text = f"more than {chance.MOST_SEEDS} seeds would be needed if it stays so"
     else:
         text = f"about {needs} seeds would decide if it stays so"
         if per_seed and needs > margin["seeds"]:

@@ -10,8 +10,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gv.core import (checkpoint, coverage, detector, detectors, evaluate, folding, geometry, known_faults, metrics, narrow_heads,
-                     spread)
+from gv.core import (
+    checkpoint,
+    coverage,
+    detector,
+    detectors,
+    evaluate,
+    folding,
+    geometry,
+    known_faults,
+    metrics,
+    narrow_heads,
+    spread,
+)
 from gv.core import train as training
 from gv.core.config import fill, parse_settings
 from gv.core.data import FaceDataset, choose_faces
