@@ -237,7 +237,7 @@ def margin_text(margin):
             f"; about {needs} seeds would decide if it stays so" if needs else
             f"; more than {chance.MOST_SEEDS} seeds would be needed")
         if margin.get("needs_published") and not margin["trivial"] and not margin["untrained"]:
-            text += f", {margin['needs_published']} for a difference as large as the printed one"
+            text += f", {margin['needs_published']} seeds for a difference as large as the printed one"
     return f"{text}: {margin['verdict']}"
 
 

@@ -127,7 +127,7 @@ def _decides(margin, per_seed):
         if per_seed and needs > margin["seeds"]:
             text += f" ({needs - margin['seeds']} more: {estimates.text_of_seconds((needs - margin['seeds']) * per_seed)})"
     if margin.get("needs_published"):
-        text += f"; {margin['needs_published']} for a difference as large as the printed one"
+        text += f"; {margin['needs_published']} seeds for a difference as large as the printed one"
     return text
 
 
