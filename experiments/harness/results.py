@@ -112,7 +112,7 @@ class Results:
         """A value a face whose mean is a cell's number with a seed, or None where there is no such thing."""
         cell = self.table.cells[key]
         errors = self.errors(key, seed)
-        return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed)["normaliser"], errors)
+        return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed).get("normaliser"), errors)
 
     def _apart(self, claim):
         """Why a claim cannot be compared with the paper's, or ""."""
