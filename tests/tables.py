@@ -5,7 +5,10 @@ from types import SimpleNamespace
 from experiments.harness import claims
 from experiments.harness.grid import Measure
 from experiments.harness.jobs import Place
+from experiments.harness.records import pack_errors
 from experiments.harness.results import Results
+
+NO_FACES = pack_errors([0.0])    # of one face, too few for a chance in which faces there are
 
 
 def place(tmp_path, preset="smoke"):
@@ -26,9 +29,9 @@ def filled(table, provenance="official", seeds=2):
     jobs, empty = {}, Results(table, {}, list(range(seeds)), None)
     for key, cell in table.cells.items():
         for seed in range(seeds):
-            new = {"provenance": provenance, "metrics": {}, "views": {}, "curve": []}
+            new = {"provenance": provenance, "metrics": {}, "views": {}, "curve": [], "normaliser": "ion"}
             record = jobs.setdefault((cell.source, seed), SimpleNamespace(record=new)).record
-            view = record["views"].setdefault(cell.view.name(), {"metrics": {}}) if cell.view else record
+            view = record["views"].setdefault(cell.view.name(), {"metrics": {}, "errors": NO_FACES}) if cell.view else record
             if empty.published(key) is not None:
                 view["metrics"][cell.metric] = empty.published(key) / cell.scale
     return Results(table, jobs, list(range(seeds)), None)

@@ -49,8 +49,8 @@ def finish(job, place, numbers=None, **change):
         view.name(): {"faces": 2, "metrics": {"nme_ion": number}, "errors": records.pack_errors(np.full(2, number))}
         for view, number in numbers.items()}}
     record = {"key": job.key, "kind": kind, "sources": job.sources, "seed": job.seed, "data": "drawn", "provenance": "embedded",
-              "run": str(job.folder), "seconds": 2.0, "images": job.images, "curve": [], "config": job.identity.get("config"),
-              "method": getattr(job.source, "method", ""), **figures, **change}
+              "normaliser": "ion", "run": str(job.folder), "seconds": 2.0, "images": job.images, "curve": [],
+              "config": job.identity.get("config"), "method": getattr(job.source, "method", ""), **figures, **change}
     records.write(place.records, record)
 
 

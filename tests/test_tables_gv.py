@@ -27,7 +27,7 @@ from gv.core.geometry import tight_box
 from gv.core.layouts import get_layout
 from gv.core.pictures import Crop
 from gv.core.run import get_method
-from tests.tables import check_claims, check_wanted, filled, place
+from tests.tables import NO_FACES, check_claims, check_wanted, filled, place
 
 TABLES = {key: table for key, table in catalogue.TABLES.items() if table.paper == "gv"}
 KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-labels", "gv-fig4", "gv-fig6", "gv-first-weights",
@@ -157,8 +157,9 @@ def recorded(table, key, errors=(), curves=()):
     """``Results`` of a table of which one cell has run, a seed for each of the errors or curves."""
     cell, jobs, seeds = table.cells[key], {}, max(len(errors), len(curves))
     for seed in range(seeds):
-        view = {"metrics": {}, "errors": pack_errors(errors[seed])} if len(errors) else {"metrics": {}}
-        record = {"views": {cell.view.name(): view}, "curve": curves[seed] if len(curves) else [], "provenance": "embedded"}
+        view = {"metrics": {}, "errors": pack_errors(errors[seed]) if len(errors) else NO_FACES}
+        record = {"views": {cell.view.name(): view}, "curve": curves[seed] if len(curves) else [], "provenance": "embedded",
+                  "normaliser": "ion"}
         jobs[cell.source, seed] = SimpleNamespace(record=record)
     return Results(table, jobs, list(range(seeds + 1)), None)
 

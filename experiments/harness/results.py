@@ -51,7 +51,7 @@ class Results:
         cell = self.table.cells[key]
         record = self.record(cell.source, seed)
         view = record["views"].get(cell.view.name()) if record and isinstance(cell.source, Train) else None
-        return records.unpack_errors(view["errors"]) if view and "errors" in view else None
+        return records.unpack_errors(view["errors"]) if view else None
 
     def published(self, key):
         """The printed number of a cell, or None where the paper prints none: a row of ours needs no word on it."""
@@ -112,7 +112,7 @@ class Results:
         """A value a face whose mean is a cell's number with a seed, or None where there is no such thing."""
         cell = self.table.cells[key]
         errors = self.errors(key, seed)
-        return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed).get("normaliser"), errors)
+        return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed)["normaliser"], errors)
 
     def _apart(self, claim):
         """Why a claim cannot be compared with the paper's, or ""."""
