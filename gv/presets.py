@@ -6,7 +6,7 @@ _PAPER = {"batch": 16, "lr": 1e-3}
 # from ImageNet's weights: the rate of the usual recipe for 300W, HRNet's, otherwise the same. ASSUMED
 PRETRAINED = {"paper": {"lr": 1e-4}}
 
-# what two cores do in an hour or two; batch and rate by trial at an earlier geometry (docs/results/gv_300w.md). At ablate, on
+# what two cores do in an hour or two; batch and rate by trial at an earlier geometry (docs/results/mini_300w.md). At ablate, on
 # faces kept aside, twice the rate is better by 0.1 points (docs/results/rates.md). The map is the paper's in cells: input / 4
 _MINI = {
     "size": 128, "encoder": "resnet18v2_half", "width": 64,
