@@ -24,12 +24,13 @@ def check_wanted(tables, jobs):
             assert not job.finished() and (isinstance(cell.source, Measure) or cell.view in job.views)
 
 
-def filled(table, provenance="official", seeds=2):
+def filled(table, provenance="official", seeds=2, preset="paper"):
     """The ``Results`` of a table whose cells hold what is printed, where anything is."""
     jobs, empty = {}, Results(table, {}, list(range(seeds)), None)
     for key, cell in table.cells.items():
         for seed in range(seeds):
-            new = {"provenance": provenance, "metrics": {}, "views": {}, "curve": [], "normaliser": "ion"}
+            new = {"provenance": provenance, "preset": preset, "metrics": {}, "views": {}, "curve": [], "normaliser": "ion",
+                   "train_faces": 1}
             record = jobs.setdefault((cell.source, seed), SimpleNamespace(record=new)).record
             view = record["views"].setdefault(cell.view.name(), {"metrics": {}, "errors": NO_FACES}) if cell.view else record
             if empty.published(key) is not None:

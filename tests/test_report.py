@@ -189,14 +189,15 @@ def test_what_is_not_run_is_shown_as_no_number(tmp_path):
 
 def test_provenances_and_presets_do_not_mix(tmp_path):
     told = {("ablate", "embedded"): 11.0, ("ablate", "official"): 22.0, ("ablate", "official, partial"): 33.0,
-            ("mini", "embedded"): 44.0}
+            ("mini", "embedded"): 44.0, ("paper", "official"): 55.0}
     for (preset, provenance), value in told.items():
         data = None if provenance == "embedded" else {**OFFICIAL, "source": provenance}
         keep(tmp_path / "records", GV, 0, {"full": value}, preset, data, provenance)
     keep(tmp_path / "records", COUNTED, 0, {"dim1": 68.0})
     report = gathered(tmp_path)
     assert [(group.preset, group.provenance) for group in report.groups] == [
-        ("ablate", "embedded"), ("ablate", "official"), ("ablate", "official, partial"), ("mini", "embedded")]
+        ("ablate", "embedded"), ("paper", "official"), ("ablate", "official"), ("ablate", "official, partial"),
+        ("mini", "embedded")]
     text = page_of(report, tmp_path)
     for group in report.groups:
         table = next(table for table in group.tables if table.key == "gv-table8")
@@ -205,10 +206,10 @@ def test_provenances_and_presets_do_not_mix(tmp_path):
         grid = re.search(r'<table class="grid">.*?</table>', part, re.DOTALL).group()
         assert [value for value in told.values() if f"{value:.2f}" in grid] == [told[group.preset, group.provenance]]
     assert [[table.key for table in group.tables] for group in report.groups] == [
-        ["gv-table1", "gv-table8", "gv-table9"], *[["gv-table1", "gv-table8"]] * 3]
+        ["gv-table1", "gv-table8", "gv-table9"], *[["gv-table1", "gv-table8"]] * 4]
     assert text.count("These are not the papers&#39; data") + text.count("These are not the papers' data") == 2
-    verdicts = [find(report, "gv-table1", number).claims[0].verdict for number in range(4)]
-    assert verdicts == [claims.NOT_RUN, claims.UNDECIDED, claims.NOT_RUN, claims.NOT_RUN]    # judged on whole official data alone
+    verdicts = [find(report, "gv-table1", number).claims[0].verdict for number in range(5)]
+    assert verdicts == [claims.NOT_RUN, claims.UNDECIDED, *[claims.NOT_RUN] * 3], "on whole official data at preset paper alone"
     assert report.orphans == []
 
 
@@ -248,9 +249,12 @@ def test_a_claim_that_chose_its_reading_and_one_that_is_not_comparable_say_so(tm
         assert f"{claims.CHOSEN}: of two readings the &lt;other&gt;." in text
         assert "For 1 of the reproduced, the reading was chosen by the claim itself" in " ".join(text.split())
         assert "l=3 l=5 is 1.59 times the printed 3.14, and the claim is judged up to 1.5 times" in text
-    keep_bands(tmp_path / "records", [0.5, -0.6, 0.55])              # nothing decided: nothing to be said of the choice
+        assert "Judged all the same, it would be reproduced" in text
+    keep_bands(tmp_path / "records", [0.5, -0.6, 0.55])              # nothing decided: the choice stands beside it all the same
     report = gather([table], place)
-    assert report.overall.chosen == 0 and claims.CHOSEN not in markdown_page.text(report, "a command")
+    assert report.overall.chosen == 0 and claims.CHOSEN in markdown_page.text(report, "a command")
+    table = replace(BANDS, claims=(Claim("it wins", "Table 8", (beats(("l=3", "l=5"), ("l=7", "l=9")),), chosen="of two."),))
+    assert claims.CHOSEN not in markdown_page.text(gather([table], place), "a command"), "not run: nothing to be said"
 
 
 def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):
@@ -263,6 +267,17 @@ def test_of_a_table_the_data_that_it_ran_on_come_first(tmp_path):
     report = gather(TABLES, Place("ablate", None, "nowhere", str(tmp_path / "other")))
     parts = {table.key: [(group.provenance, part.ran) for group, part in table.parts] for table in report.tables}
     assert parts["gv-table1"] == [("official", True), ("embedded", False)]
+
+
+def test_of_a_part_of_a_set_the_test_faces_are_counted(tmp_path):
+    """Where a number is of 330 of the 689 faces of the full set, the line below the table says so, each split once."""
+    part = {"data": {**OFFICIAL, "source": "part"}, "provenance": "official, partial"}
+    keep_bands(tmp_path / "records", [0.1, 0.2], **part)
+    (line,) = find(gathered(tmp_path), "gv-table8", 0).provenance.data
+    assert line == "300-W: official, partial, tested on 3 of 554 common, 3 of 689 full"
+    keep_bands(tmp_path / "whole", [0.1], data=OFFICIAL, provenance="official")
+    report = gather(TABLES, Place("ablate", None, "nowhere", str(tmp_path / "whole")))
+    assert find(report, "gv-table8").provenance.data == ["300-W: official"]
 
 
 def test_all_seeds_of_a_measurement_without_data_are_shown(tmp_path):

@@ -71,6 +71,7 @@ def test_a_claim_against_other_methods_is_judged_on_the_papers_data_alone(proven
         for claim in table.claims:
             if claim.official:
                 assert filled(table, provenance).judge(claim)["verdict"] == claims.NOT_RUN
+                assert filled(table, preset="ablate").judge(claim)["verdict"] == claims.NOT_RUN, "a smaller net is another method"
     assert sum(claim.official for table in TABLES.values() for claim in table.claims) == 7
 
 
@@ -234,14 +235,18 @@ def test_views_of_table_5_are_the_indexs_splits():
 @pytest.mark.parametrize("error, verdict", [(1.0, claims.REPRODUCED), (1.49, claims.REPRODUCED), (1.51, claims.NOT_COMPARABLE),
                                             (4.0, claims.NOT_COMPARABLE)])
 def test_p_is_compared_near_the_papers_error_alone(error, verdict):
-    """error: times the printed one. The same P that reproduces the claim there says nothing at a far larger error."""
+    """error: times the printed one. The same P that reproduces the claim there says nothing at a far larger error; that it is
+    below nought is judged at any."""
     table = catalogue.TABLES["anchorface-pearson"]
     results = filled(table)
     source, key = table.cells["NME, %", "full"].source, ("NME, %", "full")
     for seed in results.seeds:
         view = results.jobs[source, seed].record["views"][table.cells[key].view.name()]
         view["metrics"].update(nme_box=error * results.published(key) / 100, pearson=-0.82 + 1e-6 * seed)
-    assert results.judge(table.claims[0])["verdict"] == verdict
+    negative, strong = table.claims[:2]
+    assert results.judge(negative)["verdict"] == claims.REPRODUCED and results.judge(negative)["chosen"]
+    judged = results.judge(strong)
+    assert judged["verdict"] == verdict and ("it would be reproduced" in judged["apart"]) == (verdict == claims.NOT_COMPARABLE)
 
 
 @pytest.mark.parametrize("error, verdict", [(1.4, claims.REPRODUCED), (1.6, claims.NOT_COMPARABLE)])

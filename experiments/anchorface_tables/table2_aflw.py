@@ -9,7 +9,7 @@ from experiments.harness.claims import Claim, Margin, beats_printed
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross
 from experiments.papers.published import value
-from experiments.trainings import ANCHORFACE_AFLW
+from experiments.trainings import ANCHORFACE_AFLW, NARROW_NOTE
 
 NAME = "AnchorFace"
 COLUMNS = {"full": "test", "frontal": "frontal"}      # column: split of the index
@@ -32,7 +32,8 @@ TABLE = Table(
         Claim("it gains on AFLW-Full rather than on AFLW-Frontal, measured at ODN, which ties there", "Section 4.2, Table 2",
               (GAIN,), official=True),
     ),
-    notes=("Frontal: the official test faces with every landmark visible; of drawn faces, those within 15 degrees of yaw.",),
+    notes=(NARROW_NOTE, "Frontal: the official test faces with every landmark visible; of drawn faces, those within 15 degrees "
+                        "of yaw.",),
 )
 
 if __name__ == "__main__":

@@ -2,20 +2,32 @@
 
     python -m experiments.anchorface_tables.table6_baseline --preset ablate --seeds 3 --devices cpu:0,1
 
-Three trainings a seed, one of them without mirror images, and at preset ablate a fourth, the baseline at twice the rate and
-batch; AnchorFace's is the one of Table 10 and of Pearson's P.
+Three trainings a seed, one of them without mirror images, and at preset ablate three more: both at the paper's rate, and the
+baseline at twice the rate and batch. AnchorFace's is the one of Table 10 and of Pearson's P.
 """
 
 from experiments.harness.claims import Claim, Margin, beats
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Figure, Table, cross
-from experiments.trainings import AFLW_COLUMNS, ANCHORFACE_AFLW, REGRESSION_AFLW, TWICE_RATE_NOTE, aflw_view, at_twice_the_rate
+from experiments.trainings import (
+    AFLW_COLUMNS,
+    ANCHORFACE_AFLW,
+    NARROW_NOTE,
+    REGRESSION_AFLW,
+    TWICE_RATE_NOTE,
+    aflw_view,
+    at_the_papers_rate,
+    at_twice_the_rate,
+)
 from gv.core.evaluate import YAW_STEP
 
 TWICE_RATE = "Baseline, twice the rate"     # ours
 NO_MIRROR = "AnchorFace, no mirror images"     # ours: Section 4.1 names rotation and translation only
-SOURCES = {"Baseline": REGRESSION_AFLW, "AnchorFace": ANCHORFACE_AFLW, TWICE_RATE: at_twice_the_rate(REGRESSION_AFLW),
-           NO_MIRROR: ANCHORFACE_AFLW.but(flip_p=0.0)}
+THEIR_RATE = "Baseline, rate 1e-3", "AnchorFace, rate 1e-3"     # ours at ablate; elsewhere the rows without it
+ONE = "AnchorFace, its most confident anchor"     # Table 10's Argmax
+SOURCES = {"Baseline": REGRESSION_AFLW, "AnchorFace": ANCHORFACE_AFLW, ONE: ANCHORFACE_AFLW,
+           TWICE_RATE: at_twice_the_rate(REGRESSION_AFLW), NO_MIRROR: ANCHORFACE_AFLW.but(flip_p=0.0),
+           **{name: at_the_papers_rate(train) for name, train in zip(THEIR_RATE, (REGRESSION_AFLW, ANCHORFACE_AFLW))}}
 PRINTED = ("Baseline", "AnchorFace")
 BINS = ("light", "medium", "large", "heavy")
 VARIANCE = "variance, "     # Fig. 6's: of the images' NME in a bin, in square percent
@@ -24,6 +36,9 @@ STEPS = {f"{low} to {low + YAW_STEP} degrees": f"yaw{low}" for low in range(0, 1
 
 def cell(row, column):
     """One method on one bin: its mean error, or with "variance, " before it the spread of the images' errors."""
+    if row == ONE:
+        return Cell(SOURCES[row], "nme_box", aflw_view(column, aggregate="argmax"), published=("Argmax", column, 10)) \
+            if column in AFLW_COLUMNS else None
     figure = column[len(VARIANCE):] if column.startswith(VARIANCE) else column
     if figure in STEPS:
         metric, scale = ("variance", 1e4) if column.startswith(VARIANCE) else ("nme", 100)
@@ -64,12 +79,19 @@ TABLE = Table(
         Claim("they gain more at larger yaw than in Light", "Section 4.4", tuple(gains_more(name) for name in BINS[1:])),
         Claim("the errors vary less with anchors, in every yaw bin", "Section 4.4, Fig. 6",
               tuple(beats(("AnchorFace", VARIANCE + name), ("Baseline", VARIANCE + name)) for name in BINS)),
+        Claim("the split alone helps: even the most confident anchor beats direct regression", "Section 4.5, Tables 6 and 10",
+              (beats((ONE, "full"), ("Baseline", "full")),), near=("AnchorFace", "full")),
         Claim("mirror images, which Section 4.1 does not name, help", "ours",
               (beats(("AnchorFace", "full"), (NO_MIRROR, "full")),), ours=True),
         Claim("anchors beat direct regression at twice the rate and batch, too", "ours",
               tuple(beats(("AnchorFace", name), (TWICE_RATE, name)) for name in ("full", *BINS)), ours=True),
+        Claim("anchors beat direct regression at the paper's rate, 1e-3", "ours",
+              (beats((THEIR_RATE[1], "full"), (THEIR_RATE[0], "full")),), ours=True),
     ),
-    notes=(TWICE_RATE_NOTE,),
+    notes=(NARROW_NOTE, TWICE_RATE_NOTE,
+           "Of the two reasons that Section 4.5 names, one is the split into anchors, before any aggregation. A single anchor's "
+           "own error is 3.2 % of the side at ablate, more than the whole error of the paper's net (docs/results/anchorface.md), "
+           "so that it is compared only near the paper's error."),
     figures=(Figure("yaw", "Mean error by yaw, and the deviation of the images' errors (Fig. 6)", draw),
              Figure("yaw_steps", f"The same in steps of {YAW_STEP} degrees", draw_finely)),
 )

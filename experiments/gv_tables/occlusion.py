@@ -3,26 +3,33 @@
     python -m experiments.gv_tables.occlusion --preset ablate --seeds 3 --devices cpu:0,1
 
 Four trainings a seed; those without occlusion are the ones of Tables 1 and 2. The paper says that it helps, and no number.
-Occlusion is a regulariser: it is judged on nets that do better on the faces they were trained on than on test faces.
+Occlusion is a regulariser: it is judged on nets that do better on the faces they were trained on than on others; of 300W's
+training split ablate takes a part, so that the others are of the same split.
 """
 
 from experiments.harness.claims import Claim, beats
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross
+from experiments.harness.results import SEEN, UNSEEN
 from experiments.trainings import OTHER_ENCODER, gv
 
 ROWS = {"without": None, "with": 0.5}      # occlusion_p; ASSUMED (docs/readings.md)
-# column: (set, split)
-COLUMNS = {"300W common": ("300w", "common"), "300W challenge": ("300w", "challenge"), "300W full": ("300w", "full"),
-           "300W train": ("300w", "train"), "COFW": ("cofw", "test"), "COFW train": ("cofw", "train")}
-HANGS = "the rectangle's size and how often it is drawn, which the paper does not say, and the length of the training."
+NME = "nme_ion"
+# column: (set, split, metric)
+COLUMNS = {"300W common": ("300w", "common", NME), "300W challenge": ("300w", "challenge", NME),
+           "300W full": ("300w", "full", NME), "300W, trained on": ("300w", "train", SEEN),
+           "300W, kept from training": ("300w", "train", UNSEEN), "COFW": ("cofw", "test", NME),
+           "COFW, trained on": ("cofw", "train", SEEN)}
+HANGS = ("the rectangle's size and how often it is drawn, which the paper does not say; and how little a net of this size "
+         "overfits in ablate's 25 epochs: a net cannot gain more by a regulariser than it does worse on faces that it was not "
+         "trained on, which the table's columns have, and it pays in what it learns of the others.")
 
 
 def cell(row, column):
     """One training on one split."""
-    data, split = COLUMNS[column]
+    data, split, metric = COLUMNS[column]
     train = gv(data)
-    return Cell(train if ROWS[row] is None else train.but(occlusion_p=ROWS[row]), "nme_ion", View(split))
+    return Cell(train if ROWS[row] is None else train.but(occlusion_p=ROWS[row]), metric, View(split))
 
 
 TABLE = Table(
@@ -31,14 +38,17 @@ TABLE = Table(
     claims=(
         Claim("random occlusion improves the performance on 300W", "Section 4.3",
               (beats(("with", "300W full"), ("without", "300W full")),),
-              overfits=(("without", "300W train"), ("without", "300W full")), hangs=HANGS),
+              overfits=(("without", "300W, trained on"), ("without", "300W, kept from training")), hangs=HANGS),
         Claim("random occlusion improves the performance on COFW", "Section 4.3",
               (beats(("with", "COFW"), ("without", "COFW")),),
-              overfits=(("without", "COFW train"), ("without", "COFW")), hangs=HANGS),
+              overfits=(("without", "COFW, trained on"), ("without", "COFW")), hangs=HANGS),
+        Claim("random occlusion helps on 300W's faces kept from training, too", "ours",
+              (beats(("with", "300W, kept from training"), ("without", "300W, kept from training")),), ours=True, hangs=HANGS),
     ),
     notes=(OTHER_ENCODER, "One rectangle of flat colour or noise with probability 0.5, its sides up to 0.4 of the crop: ASSUMED.",
            "The paper does not say whether its tables were made with it; ours are made without.",
-           "\"train\": all training faces of the set, of which ablate trains on 1500."),
+           "\"Trained on\" and \"kept from training\" are faces of the training split, of which ablate trains on 1500. On 300W "
+           "they tell how far a net overfits; its test faces are another set's, and easier."),
 )
 
 if __name__ == "__main__":

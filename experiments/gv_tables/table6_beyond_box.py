@@ -5,7 +5,7 @@
 One training a seed, the one of Table 1, read by 20 decoders in one forward pass.
 """
 
-from experiments.harness.claims import Claim, lowest_inside, same
+from experiments.harness.claims import Claim, best_of, lowest_inside, same
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross, pairs
 from experiments.trainings import GV_300W, OTHER_ENCODER, SHRUNK
@@ -16,6 +16,7 @@ ROWS = {f"tau={tau}": tau for tau in TAUS}
 COLUMNS = {f"sigma={sigma}": sigma for sigma in SIGMAS}
 OFF = "off"          # without the strategy: Table 5's 4.57
 WHOLE = "whole box"  # ours: what it does to boxes that were not shrunk
+BEST = "tau=2.0", "sigma=2.0"
 
 
 def cell(row, column):
@@ -35,8 +36,13 @@ TABLE = Table(
             Cell(GV_300W, "nme_ion", View("full", pairs(beyond_box=True, tau=2.0, sigma_bbs=2.0))),
     },
     claims=(
-        Claim("the best tau and sigma lie inside the grid", "Table 6",
-              (lowest_inside([[(row, column) for column in COLUMNS] for row in ROWS]),)),
+        Claim("tau = 2 and sigma = 2 are the best", "Section 4.5, Table 6",
+              (best_of(BEST, [(row, column) for row in ROWS for column in COLUMNS if (row, column) != BEST]),),
+              hangs="the cells. A box shrunk by a tenth leaves landmarks 1.0 cells outside here (Figure 4), and twice as many on "
+                    "the paper's map of twice the side, while sigma is 2 cells on both: with tau = sigma = 2, Eq. 7 puts a "
+                    "maximum of 0.95, the mean of those at an end here, 2.4 cells outside. A smaller sigma puts it nearer."),
+        Claim("the best tau and sigma lie inside the grid", "ours",
+              (lowest_inside([[(row, column) for column in COLUMNS] for row in ROWS]),), ours=True),
         Claim("the strategy costs nothing on whole boxes", "ours",
               (same((f"{WHOLE}, off", "sigma=1.0"), (f"{WHOLE}, tau=2.0", "sigma=2.0")),), ours=True),
     ),

@@ -5,7 +5,7 @@
 Five trainings a seed, theta = 3 being Table 1's, and two under Eq. 2 as it is printed.
 """
 
-from experiments.harness.claims import Claim, beats
+from experiments.harness.claims import Claim, beats, lowest_inside
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Table, View, cross
 from experiments.trainings import GV_300W, OTHER_ENCODER
@@ -27,7 +27,9 @@ TABLE = Table(
     key="gv-table7", paper="gv", number=7, title="Gaussian Vector, Table 7: theta in Eq. 2", unit="NME (ION) %, 300W full set",
     cells=cross([*ROWS, *PRINTED], (COLUMN,), cell),
     claims=(
-        Claim("a raised peak beats none: each theta > 0 beats theta = 0", "Section 3.2, Table 7",
+        Claim("an appropriate theta does better: the best lies inside the range", "Section 4.5, Table 7",
+              (lowest_inside([[(row, COLUMN) for row in ROWS]]),)),
+        Claim("each theta > 0 beats theta = 0", "Table 7",
               tuple(beats((row, COLUMN), (NONE, COLUMN)) for row in ROWS if row != NONE)),
         Claim("theta = 3 is the best", "Table 7", tuple(beats((BEST, COLUMN), (row, COLUMN)) for row in ROWS if row != BEST)),
         Claim("a raised peak beats none under Eq. 2 as it is printed, too", "ours: the other reading of Eq. 2",

@@ -25,6 +25,8 @@ DECIDED = (REPRODUCED, CONTRADICTED)
 VERDICTS = (CONTRADICTED, REPRODUCED, UNDECIDED, NOT_COMPARABLE, NOT_RUN)
 CHOSEN = "No independent verdict: the reading was chosen by this very relation"
 NEAR = 1.5             # ASSUMED: an error of up to so many times the printed one is near it
+WHOLE = "paper"        # the preset at which a claim against other methods' printed numbers is judged
+NEEDS = f"needs the papers' own data, whole, at preset {WHOLE}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ def beats(better, worse, higher=False):
     """The margin by which one cell has the lower error (higher: the greater value) than another."""
     sign = -1 if higher else 1
     return Margin(f"{name_of(better)} against {name_of(worse)}", (better, worse), lambda a, b: sign * (b - a), least=TRIVIAL)
+
+
+def best_of(cell, others):
+    """The margin by which a cell has a lower error than each of many others, as that over the best of them."""
+    return Margin(f"{name_of(cell)} against the best of the {len(others)} others", (cell, *others),
+                  lambda a, *rest: min(rest) - a, least=TRIVIAL)
 
 
 def at_most(cell, bound):
@@ -102,12 +110,12 @@ def lowest_inside(grid):
 class Claim:
     """text: what the paper says; where: section or table; margins: all have to hold. ours: this project's, not the paper's.
 
-    official: it compares with what is printed for other methods, so that it can be judged on the papers' own data alone.
-    near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable. overfits: cells of
-    a net's error on its training faces and on test faces; the former has to be the lower, or there is nothing for a regulariser,
-    which the claim is of, to cure.
+    official: it compares with what is printed for other methods, so that it can be judged on the papers' own data and at preset
+    paper alone. near: a cell of an error that has to be within ``NEAR`` of the printed one, or the claim is not comparable: where
+    what decides it is shown to change with the error's size. overfits: cells of a net's error on the faces that it was trained on
+    and on others; the former has to be the lower, or there is nothing for a regulariser, which the claim is of, to cure.
     hangs: where ours contradict it, what that may hang on; told with that verdict alone. chosen: the reading that was chosen by
-    this very relation, where one was: the claim's verdict is then no independent one, and every page says so.
+    this very relation, where one was: whatever the claim's verdict, it is then no independent one, and every page says so.
     """
 
     text: str

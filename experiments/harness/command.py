@@ -171,7 +171,7 @@ def as_text(results):
         if judged["verdict"] == claims.NOT_RUN:
             keys = {key for margin in claim.margins for key in margin.cells}
             _, cost = plan_of(results.missing(keys), place, "cpu:0", False)
-            lines.append("  - it needs the papers' own data, whole: --data" if claim.official else f"  - running it: {cost}")
+            lines.append(f"  - it {claims.NEEDS}: --data" if claim.official else f"  - running it: {cost}")
     if place.preset == SMOKE:
         lines.append("- Preset smoke trains two steps: that it runs is all that these numbers say.")
     lines += [f"- {note}" for note in table.notes]

@@ -8,6 +8,7 @@ from experiments.harness import chance, claims, records
 from experiments.harness.grid import Measure, Train
 from experiments.harness.jobs import seeds_of
 from experiments.papers.published import PUBLISHED
+from gv.core.data import choose_faces
 
 
 @dataclass
@@ -36,8 +37,22 @@ class Results:
             return log_area(record["curve"])
         if cell.metric.startswith(CURVE_AT):
             return error_at(record["curve"], float(cell.metric[len(CURVE_AT):]))
+        if cell.metric in (SEEN, UNSEEN):
+            found = self._by_training(key, seed)
+            return None if found is None else float(found.mean())
         view = record["views"].get(cell.view.name())
         return view["metrics"].get(cell.metric) if view else None
+
+    def _by_training(self, key, seed):
+        """The errors of those faces of the training split that a net was trained on, or with ``UNSEEN`` of the others; None where
+        there are none."""
+        cell, errors = self.table.cells[key], self.errors(key, seed)
+        if errors is None:
+            return None
+        trained = np.zeros(len(errors), bool)
+        trained[list(choose_faces(range(len(errors)), self.record(cell.source, seed)["train_faces"]))] = True
+        errors = errors[trained == (cell.metric == SEEN)]
+        return errors if len(errors) else None
 
     def values(self, key):
         """A cell's numbers over the seeds that have one, scaled as they are shown."""
@@ -85,13 +100,14 @@ class Results:
         verdict = claims.combine([margin["verdict"] for margin in judged])
         apart = self._apart(claim) if verdict != claims.NOT_RUN else ""
         if apart:
+            apart += f". Judged all the same, it would be {verdict}"
             verdict = claims.NOT_COMPARABLE
         if any(not self.values(key) for key in claim.overfits):
             verdict = claims.NOT_RUN
         return {"text": claim.text, "where": claim.where, "ours": claim.ours, "verdict": verdict, "margins": judged,
                 "hangs": claim.hangs if verdict == claims.CONTRADICTED else "",
                 "apart": apart if verdict == claims.NOT_COMPARABLE else "",
-                "chosen": claim.chosen if verdict in claims.DECIDED else ""}
+                "chosen": claim.chosen if verdict != claims.NOT_RUN else ""}
 
     def _faces(self, margin, rows):
         """What the test faces add to the chance in a margin, or None where its figures are no means over faces. rows: {seed: a
@@ -111,6 +127,8 @@ class Results:
     def _per_face(self, key, seed):
         """A value a face whose mean is a cell's number with a seed, or None where there is no such thing."""
         cell = self.table.cells[key]
+        if cell.metric in (SEEN, UNSEEN):
+            return self._by_training(key, seed)
         errors = self.errors(key, seed)
         return None if errors is None else chance.per_face(cell.metric, self.record(cell.source, seed)["normaliser"], errors)
 
@@ -127,14 +145,15 @@ class Results:
         if claim.overfits and all(key in means for key in claim.overfits):
             (seen, trained), (unseen, tested) = ((claims.name_of(key), means[key]) for key in claim.overfits)
             if trained >= tested:
-                return (f"nothing to cure: {seen} has {trained:.2f}, {unseen} {tested:.2f}. A regulariser is judged on nets that "
-                        "do better on the faces they were trained on")
+                return (f"nothing to cure: {seen} has {trained:.2f}, {unseen} {tested:.2f}, and a regulariser is judged on nets "
+                        "that do better on the faces they were trained on")
         return ""
 
     def _may_judge(self, claim, margin):
-        """Whether the data that a margin's numbers come from can tell: the whole official sets, where a claim wants those."""
+        """Whether a margin's numbers can tell: those of the whole official sets at preset paper, where a claim wants those."""
         found = [self.record(self.table.cells[key].source, seed) for key in margin.cells for seed in self.seeds]
-        return not claim.official or all(record["provenance"] == "official" for record in found if record)
+        return not claim.official or all((record["provenance"], record["preset"]) == ("official", claims.WHOLE)
+                                         for record in found if record)
 
     def _untrained(self, margin, rows):
         """Whether a margin compares errors of a net that has not learnt. rows: a tuple of values a seed."""
@@ -175,6 +194,8 @@ def waits(cell, job):
 
 CURVE_AT = "curve_at_"  # of a convergence curve: the error when the share of the epochs that the number after it says is done
 LOG_AREA = "log_area"   # of a convergence curve: the mean over epochs of log10 of the error in percent, as Fig. 6 draws it
+# of a view of the training split: the mean error, by the set's own normaliser, of the faces trained on, and of the others
+SEEN, UNSEEN = "nme_seen", "nme_unseen"
 
 
 def error_at(curve, share):

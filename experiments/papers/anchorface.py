@@ -1,6 +1,6 @@
 """The numbers that the AnchorFace paper prints, table by table. Data only: read them through ``published``.
 
-The form is that of ``published_gv``, but no bold print is marked. The paper's names are kept, less their citations, with
+The form is that of ``gv``, but no bold print is marked. The paper's names are kept, less their citations, with
 "KMeans" written as in its text and "x" for the times sign. The numbers are those of the first arXiv version; a later one
 prints others for WFLW.
 

@@ -6,7 +6,7 @@ strings. The papers disagree with each other, so no shorter key would do.
 - row: the method or the setting, by the paper's name without its citation: "GV(ResNet50)", "KMeans-24", "tau=2.0", "l=3".
 - column: what was measured, in the table's own order of headings, outer before inner: "ion/common", "nme/pose", "fr/test".
   Subsets are named as in the indexes: test, full, common, challenge, pose, ...
-- The data modules ``published_gv`` and ``published_anchorface`` say for each table what its rows and columns stand for.
+- The data modules ``gv`` and ``anchorface`` beside this one say for each table what its rows and columns stand for.
 
 Values are as printed, in the unit printed (``unit``), while ``gv.core.metrics`` speaks in fractions: 3.14 % is 0.0314
 there. A cell that holds a dash has no key.

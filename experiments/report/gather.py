@@ -29,7 +29,7 @@ from experiments.report.tables import drawings_of, grid_of, is_printed, reads_da
 from gv.core.errors import InputError
 
 PAPERS = {"gv": "Gaussian Vector", "anchorface": "AnchorFace"}
-NEEDS_OFFICIAL = "It compares with other methods' printed numbers, and needs the papers' own data, whole"
+NEEDS_OFFICIAL = f"It compares with other methods' printed numbers, and {claims.NEEDS}"
 CHOSEN_BY_IT = "the reading was chosen by it"     # behind such a claim
 NO_SUCH_NUMBER = "Every run is there, and gives no such number on this data"
 # What earlier pages of this project said and is not held any more, until the runs that measured it wrongly are run again.
@@ -183,7 +183,7 @@ def claims_of(group, results, known):
 
 def _missing_text(group, results, claim, keys, known):
     """What a claim that is not run wants."""
-    if claim.official and group.provenance != "official":
+    if claim.official and (group.provenance, group.preset) != ("official", claims.WHOLE):
         return NEEDS_OFFICIAL
     cost = cost_of(group, [results], known, keys)
     return f"To run: {cost_text(cost)}" if cost.runs or cost.absent else NO_SUCH_NUMBER

@@ -102,7 +102,7 @@ def overall(report):
     if one.chosen:
         text += f" For {one.chosen} of the reproduced, the reading was chosen by the claim itself, which each says."
     if one.whole:
-        text += f" {one.whole} more compare with other methods' printed numbers, which needs the papers' own data, whole."
+        text += f" {one.whole} more compare with other methods' printed numbers, which {claims.NEEDS}."
     lines = [text]
     for differs in one.differing:
         ways = ", ".join(f"{verdict} on {name}" for name, verdict in differs.verdicts)

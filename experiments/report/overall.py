@@ -7,7 +7,7 @@ from experiments.report.shown import Differing, Overall
 
 def overall(groups):
     """The ``Overall`` of shown groups, those of the first one's preset. A claim that compares with other methods' printed numbers
-    and was not run stands apart: it needs the papers' own data, whole."""
+    and was not run stands apart: it needs the papers' own data, whole, at preset paper."""
     mine = sorted((group for group in groups if group.preset == groups[0].preset),
                   key=lambda group: PROVENANCES.index(group.provenance))
     verdicts = {}          # {(table, claim): [(group, claim as shown there), ...]}, the nearest data first

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from data_prep import cofw, jd, w300, wflw
 from experiments.harness import estimates, scheduling
 from experiments.harness.code_hash import ROOT
 from experiments.harness.grid import Measure, Train
@@ -17,6 +18,9 @@ SEED = "seed"
 BACKBONE = "ShuffleNetV2"      # of the methods that have no option for it
 SIZES = {"epochs": "epochs", "batch": "batch", "rate": "lr", "input, px": "size", "vector or heatmap, cells": "side",
          "encoder": "encoder", "box": "boxes", "enlarged by": "enlarge", "start": "start"}
+# {set: {split: faces of the official set}}
+OFFICIAL = {"300w": {split: sum(w300.PARTS[part] for part in parts) for split, parts in w300.SPLITS.items()},
+            "wflw": {**wflw.SPLITS, **wflw.SUBSETS}, "cofw": cofw.SPLITS, "jd": jd.SPLITS}
 MOST_NAMES = 6
 SUMMARY = 240        # characters of a page's summary, at most, where a sentence ends before
 
@@ -82,6 +86,19 @@ def _runs(results, source):
     return [RecordKey(seed, record["key"]) for seed in results.seeds for record in [results.record(source, seed)] if record]
 
 
+def tested(records):
+    """Of trainings on a part of an official set: on how many of its test faces they were measured, as in ", tested on 330 of 689
+    full"; else ""."""
+    found = {}
+    for record in records:
+        if record["provenance"] == "official, partial" and "views" in record:
+            for view, figures in record["views"].items():
+                split = view.partition("|")[0]
+                found[split] = figures["faces"], OFFICIAL.get(record["set"], {}).get(split)
+    told = [f"{faces} of {official} {split}" for split, (faces, official) in found.items() if official and split != "train"]
+    return f", tested on {', '.join(told)}" if told else ""
+
+
 def provenance_of(results):
     """Where a table's numbers come from, over all its records: data, seeds, commits, versions, devices, time, settings."""
     sources = results.table.sources()
@@ -91,8 +108,9 @@ def provenance_of(results):
     def told(tell):
         return sorted({tell(record) for record in records} - {""})
 
+    by_data = {line: [record for record in records if record["data"] == line] for line in told(lambda record: record["data"])}
     return Provenance(
-        records=len(records), runs=len(jobs), data=told(lambda record: record["data"]),
+        records=len(records), runs=len(jobs), data=[line + tested(found) for line, found in by_data.items()],
         seeds=sorted({record["seed"] for record in records}), commits=told(lambda record: record["commit"] or "unknown"),
         earlier=sum(bool(job.record) and job.record["sources"] != job.sources for job in jobs.values()),
         versions=told(lambda record: ", ".join(f"{name} {text}" for name, text in sorted(record["versions"].items()))),
@@ -133,7 +151,8 @@ def sizes_of(group):
                 plainest[place] = job
     rows = []
     for (method, data), job in sorted(plainest.items()):
-        options = {"encoder": BACKBONE, **flat(job.identity["config"])}
+        options = flat(job.identity["config"])
+        options = {"encoder": f"{BACKBONE} x {options.get('multiplier', 1):g}", **options}
         faces = job.record["train_faces"] if job.record else options["faces"] or "all"
         name = get_method(METHODS, method).name
         rows.append([name, data, value_text(faces), *(value_text(options.get(option, "–")) for option in SIZES.values())])
