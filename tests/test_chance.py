@@ -1,6 +1,7 @@
 """Chance over seeds and over test faces: against simulated nets whose truth is known, and against the records' own figures."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,25 @@ def test_the_interval_covers_the_truth_of_other_seeds_and_other_faces(of_seed, o
     assert both / count > 0.95 - 3 * math.sqrt(0.95 * 0.05 / count) and both >= alone
     if of_face > 0.4 and of_seed < 0.01:
         assert alone / count < 0.85, "an interval that knows nothing of faces"
+
+
+@pytest.mark.parametrize("margin, verdict", [
+    (claims.best_of((0, ""), [(i, "") for i in range(1, 20)]), claims.CONTRADICTED),
+    (claims.lowest_inside([[(i, "") for i in range(20)]]), claims.REPRODUCED)])
+def test_the_best_of_many_nets_that_are_alike_decides_nothing(margin, verdict):
+    """One of twenty is always ahead on the faces at hand: at most 6 in 100 draws decide; without the tries far more."""
+    rng, seeds, faces, count = np.random.default_rng(2), 3, 60, 400
+    decided = {True: 0, False: 0}
+    for _ in range(count):
+        errors = 5 + 0.5 * rng.normal(size=(20, 1, faces)) + 0.05 * rng.normal(size=(20, seeds, faces))
+        errors = errors[[int(str(key[0])) for key in margin.cells]]
+        weights = chance.gradient(margin.of, errors.mean((1, 2)))
+        found = chance.of_faces([np.tensordot(weights, errors, 1)])
+        rows = [tuple(errors[:, seed].mean(1)) for seed in range(seeds)]
+        for widened in decided:
+            one = margin if widened else replace(margin, tries=1)
+            decided[widened] += claims.judge_margin(one, rows, faces=found)["verdict"] == verdict
+    assert decided[True] / count <= 0.06 and decided[False] / count > 0.05
 
 
 def test_the_faces_part_is_what_was_put_in():

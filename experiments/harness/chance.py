@@ -3,6 +3,9 @@
 A margin is worked out a seed (S of them); where it is of figures that are means over the F test faces, it is a mean over faces,
 too. Its standard error over seeds is the deviation by sqrt(S). The test faces add theirs: of the table D (S, F) of margins a seed
 and a face, a part that every seed has alike and a part that seeds average out (a two-way analysis of variance without repeats).
+
+Where a margin is that of the best of several, chosen on the same numbers, the interval is widened for as many tries (Bonferroni):
+of nets that are all alike, one is always the best.
 """
 
 import math
@@ -72,29 +75,30 @@ def gradient(function, values):
 
 
 @lru_cache(maxsize=None)
-def quantile(freedom):
-    """How many standard errors Student's interval reaches to either side with so many degrees of freedom."""
-    return float(student.ppf((1 + LEVEL) / 2, freedom))
+def quantile(freedom, tries=1):
+    """How many standard errors Student's interval reaches to either side with so many degrees of freedom, one of ``tries``."""
+    return float(student.ppf(1 - (1 - LEVEL) / 2 / tries, freedom))
 
 
-def half_width(spread, seeds, faces=None):
-    """Half the interval of a margin's mean. spread: its standard deviation over seeds; seeds: at least 2; faces: ``Faces``.
+def half_width(spread, seeds, faces=None, tries=1):
+    """Half the interval of a margin's mean. spread: its standard deviation over seeds; seeds: at least 2; faces: ``Faces``;
+    tries: of how many the margin is the best.
 
     Student's over seeds; with faces the wider of that and the one of both variances (degrees of freedom after Satterthwaite).
     """
-    over_seeds = quantile(seeds - 1) * spread / math.sqrt(seeds)
+    over_seeds = quantile(seeds - 1, tries) * spread / math.sqrt(seeds)
     if faces is None or not faces.variance(seeds):
         return over_seeds
     a, b = spread ** 2 / seeds, faces.variance(seeds)
     freedom = (a + b) ** 2 / (a ** 2 / (seeds - 1) + b ** 2 / (faces.count - 1))
-    return max(over_seeds, quantile(round(freedom, 2)) * math.sqrt(a + b))
+    return max(over_seeds, quantile(round(freedom, 2), tries) * math.sqrt(a + b))
 
 
-def seeds_to_decide(difference, spread, faces=None):
+def seeds_to_decide(difference, spread, faces=None, tries=1):
     """The least number of seeds whose interval at this spread leaves nought out; None: above ``MOST_SEEDS``, or these faces are
     too few for any number of seeds (``faces_to_decide``)."""
     def decided(seeds):
-        return half_width(spread, seeds, faces) < abs(difference)
+        return half_width(spread, seeds, faces, tries) < abs(difference)
 
     low, high = 1, 2
     while not decided(high):
@@ -107,8 +111,8 @@ def seeds_to_decide(difference, spread, faces=None):
     return high
 
 
-def faces_to_decide(difference, faces):
+def faces_to_decide(difference, faces, tries=1):
     """How many test faces would let seeds decide, where these are too few for any number of seeds; None where they are enough."""
-    if faces is None or not difference or quantile(faces.count - 1) * math.sqrt(faces.alike) < abs(difference):
+    if faces is None or not difference or quantile(faces.count - 1, tries) * math.sqrt(faces.alike) < abs(difference):
         return None
-    return math.ceil(faces.count * faces.alike * (quantile(faces.count - 1) / difference) ** 2)
+    return math.ceil(faces.count * faces.alike * (quantile(faces.count - 1, tries) / difference) ** 2)

@@ -35,7 +35,7 @@ class Margin:
 
     same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value. least: a margin below this share
     of the first cell's value decides nothing, however sure its sign. ratio: it is of ratios or a count, which no cell's scale
-    applies to.
+    applies to. tries: of how many cells the margin takes the best, for which its interval is widened.
     """
 
     label: str
@@ -44,6 +44,7 @@ class Margin:
     same: bool = False
     least: float = 0.0
     ratio: bool = False
+    tries: int = 1
 
 
 def name_of(cell):
@@ -60,7 +61,7 @@ def beats(better, worse, higher=False):
 def best_of(cell, others):
     """The margin by which a cell has a lower error than each of many others, as that over the best of them."""
     return Margin(f"{name_of(cell)} against the best of the {len(others)} others", (cell, *others),
-                  lambda a, *rest: min(rest) - a, least=TRIVIAL)
+                  lambda a, *rest: min(rest) - a, least=TRIVIAL, tries=len(others))
 
 
 def at_most(cell, bound):
@@ -103,7 +104,7 @@ def lowest_inside(grid):
     if not inside:
         raise ValueError(f"a grid of {len(grid)} rows has no cell inside")
     return Margin("best inside the grid against best at its edge", (*inside, *edge),
-                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]), least=TRIVIAL)
+                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]), least=TRIVIAL, tries=len(inside))
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,11 @@ class Claim:
     chosen: str = ""
 
 
-def interval(values, faces=None):
+def interval(values, faces=None, tries=1):
     """(mean, low, high) of seeds' margins, by ``chance.half_width``; low and high are infinite for a single seed."""
     values = np.asarray(values, np.float64)
     mean = float(values.mean())
-    half = chance.half_width(float(values.std(ddof=1)), len(values), faces) if len(values) > 1 else math.inf
+    half = chance.half_width(float(values.std(ddof=1)), len(values), faces, tries) if len(values) > 1 else math.inf
     return mean, mean - half, mean + half
 
 
@@ -148,7 +149,7 @@ def judge_margin(margin, by_seed, exact=False, faces=None):
         return {"label": margin.label, "verdict": NOT_RUN, "seeds": 0}
     margins = [margin.of(*values) for values in by_seed]
     faces = faces if len(margins) > 1 and not exact else None
-    mean, low, high = interval(margins, faces)
+    mean, low, high = interval(margins, faces, margin.tries)
     if exact:
         low = high = mean
     spread = float(np.std(margins, ddof=1)) if len(margins) > 1 else None
@@ -165,8 +166,8 @@ def judge_margin(margin, by_seed, exact=False, faces=None):
     needs = needs_faces = None
     if verdict == UNDECIDED and spread and not trivial:
         distance = granted - abs(mean) if margin.same else mean
-        needs = chance.seeds_to_decide(distance, spread, faces) if distance else None
-        needs_faces = chance.faces_to_decide(distance, faces)
+        needs = chance.seeds_to_decide(distance, spread, faces, margin.tries) if distance else None
+        needs_faces = chance.faces_to_decide(distance, faces, margin.tries)
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
             "spread": spread, "needs": needs, "faces": faces.count if faces else None, "needs_faces": needs_faces,
             "granted": granted, "exact": exact, "trivial": trivial, "untrained": False}

@@ -95,7 +95,8 @@ class Results:
             found["scale"] = 1 if margin.ratio else self.table.cells[margin.cells[0]].scale
             found["published"] = None if margin.same else self.printed_margin(margin)
             if found["verdict"] == claims.UNDECIDED and found.get("spread") and found["published"]:
-                found["needs_published"] = chance.seeds_to_decide(found["published"] / found["scale"], found["spread"], faces)
+                found["needs_published"] = chance.seeds_to_decide(found["published"] / found["scale"], found["spread"], faces,
+                                                                       margin.tries)
             judged.append(found)
         verdict = claims.combine([margin["verdict"] for margin in judged])
         apart = self._apart(claim) if verdict != claims.NOT_RUN else ""
