@@ -41,7 +41,8 @@ NOT_PRINTED = {
     "gv-labels": {"vectors alleviate the extreme imbalance of foreground and background: a greater share is foreground",
                   "vectors accelerate the preparing of labels"},
     "gv-fig4": {"Beyond Box brings landmarks outside the box nearer", "outside the box, a vector's maximum is close to an end",
-                "outside the box, a vector's maximum is much smaller than inside"},
+                "outside the box, a vector's maximum is much smaller than inside",
+                "outside the box, the maximum tells how far a landmark goes: the farther, the smaller"},
     "gv-fig6": {"vectors converge faster than heatmaps", "vectors converge faster than heatmaps under the weight map",
                 "the weight map speeds the heatmaps' convergence up"},
     "gv-occlusion": {"random occlusion improves the performance on 300W", "random occlusion improves the performance on COFW"},
@@ -306,6 +307,7 @@ def test_figure_4_counts_by_hand():
     assert [found[f"maximum/{name}"] for name in (OUTSIDE, INSIDE)] == pytest.approx([0.4, 1.5])
     assert [found[f"end/{name}"] for name in (OUTSIDE, INSIDE)] == [0.5, 0]
     assert [found[f"near/{name}"] for name in (OUTSIDE, INSIDE)] == [1, 0] and found["depth"] == 1.5
+    assert found[f"rank/{OUTSIDE}"] == pytest.approx(1) and f"rank/{ENDS}" not in found, "one at the end has no rank"
     assert outside.choose(made) == (0, 0, 0)
 
 

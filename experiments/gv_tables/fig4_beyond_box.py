@@ -7,7 +7,7 @@ No training of its own: it reads the weights of Table 1's GV(ResNet50), and draw
 
 from experiments.gv_tables import outside
 from experiments.gv_tables.outside import ALL, ENDS, INSIDE, OUTSIDE
-from experiments.harness.claims import Claim, Margin, beats, same
+from experiments.harness.claims import Claim, Margin, at_most, beats, same
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Measure, Table, cross, pairs
 from experiments.trainings import BEYOND_BOX, GV_300W, OTHER_ENCODER, SHRUNK
@@ -18,7 +18,7 @@ SEEN = Measure("gv-beyond-box", outside.measure, needs=(GV_300W,), data=("300w",
 # column: (the measurement's name, times which it is shown)
 COLUMNS = {"landmarks": ("share", 100), "NME, off": ("off", 100), "NME, on": ("on", 100), "maximum": ("maximum", 1),
            "maximum at an end": ("end", 100), "within 2 cells of it": ("near", 100)}
-PEAK = "Beyond Box"
+PEAK, RANK = "Beyond Box", "rank of cells outside and maximum"
 MUCH = 0.75    # ASSUMED: what "much smaller" is at most, as a share
 
 
@@ -33,6 +33,7 @@ TABLE = Table(
     unit="shares and NME (ION) %; the vectors' maxima; cells; 300W full set, boxes shrunk by 10 %",
     cells={**cross((ALL, OUTSIDE, ENDS, INSIDE), COLUMNS, cell),
            (OUTSIDE, "cells outside"): Cell(SEEN, "depth", scale=1),
+           **{(row, RANK): Cell(SEEN, f"rank/{row}", scale=1) for row in (OUTSIDE, ENDS)},
            **{(PEAK, name): Cell(SEEN, name, published=(PEAK, f"fig4/{name}", "text"), scale=1, decimals=1)
               for name in ("peak-position", "peak-value")}},
     claims=(
@@ -43,6 +44,8 @@ TABLE = Table(
         Claim("outside the box, a vector's maximum is much smaller than inside", "Section 3.4, Fig. 4",
               (Margin(f"{MUCH:g} of the maximum inside against that outside", ((INSIDE, "maximum"), (OUTSIDE, "maximum")),
                       lambda inside, outside: MUCH * inside - outside),)),
+        Claim("outside the box, the maximum tells how far a landmark goes: the farther, the smaller", "Section 3.4, Eq. 6",
+              tuple(at_most((row, RANK), 0) for row in (OUTSIDE, ENDS))),
         Claim("landmarks inside keep their error", "ours", (same((INSIDE, "NME, off"), (INSIDE, "NME, on")),), ours=True),
     ),
     notes=(OTHER_ENCODER,
@@ -52,6 +55,8 @@ TABLE = Table(
            "Eq. 7 reads a maximum at an end alone. Zeros padded and counted lower a vector's ends: under bands of 3 and 5 the "
            "last cell exceeds the one before only where m / 6 + n / 10 < 0 for the heatmap's means m and n over the second and "
            "the third line before the last. So of landmarks outside the box most maxima lie a cell or two further in.",
+           "The rank is Spearman's coefficient, over coordinates outside the box: -1 where the maximum falls with every step "
+           "outwards.",
            "The picture is the face with the most maxima at an end, not the one that gains most; marked is its landmark that is "
            "farthest outside."),
 )

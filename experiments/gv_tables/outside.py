@@ -6,6 +6,7 @@ N faces, L landmarks; the last axis of an array (N, L, 2) is x and y. Cells are 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from experiments.plots import COLOURS, new_axes
 from gv.codec import to_cells, to_pixels
@@ -89,7 +90,8 @@ def figures_of(seen):
 
     share: of all landmarks. off, on: mean error. maximum: a vector's, the one of the coordinate outside where there is one.
     end, near: share of landmarks with a maximum at an end, or within ``REACH`` of it; of those outside, the end they left by.
-    "depth": mean of ``Seen.depth`` outside.
+    "depth": mean of ``Seen.depth`` outside. "rank/GROUP" of coordinates outside, and of those with the maximum at the end:
+    Spearman's coefficient of depth and maximum, where there is one.
     """
     outside = (seen.depth > 0).any(2)
     groups = {ALL: np.ones_like(outside), OUTSIDE: outside, ENDS: seen.near_end().any(2), INSIDE: ~outside}
@@ -106,6 +108,10 @@ def figures_of(seen):
                             for kind, values in (("maximum", maximum), ("end", ends), ("near", near))})
     if outside.any():
         figures["depth"] = seen.depth[seen.depth > 0].mean()
+    for name, chosen in ((OUTSIDE, seen.depth > 0), (ENDS, seen.near_end())):
+        depth, maximum = seen.depth[chosen], value[chosen]
+        if len(np.unique(depth)) > 1 and len(np.unique(maximum)) > 1:
+            figures[f"rank/{name}"] = spearmanr(depth, maximum)[0]
     return figures
 
 
