@@ -12,7 +12,7 @@
 #   DATA_ROOT  folder with the raw data sets as they unpack: DATA_ROOT/300w/{afw,helen,lfpw,ibug}
 #   DATA       folder of the prepared indexes: `make data` writes them there (data); where it is given, tables run on
 #              them, else on drawn faces
-#   QUICK      1: the demo in two minutes, into runs/quick   (none)
+#   QUICK      1: the demo in about two minutes, into runs/quick   (none)
 #   PRESET     size of the tables' runs: smoke, ablate, mini, paper   (ablate)
 #   SEEDS      runs of every row of a table, with seeds 0, 1, ...     (1)
 #   DEVICES    cpu:0,1 or gpu:0,1,2,3: one run a device, side by side (cpu:0)

@@ -54,7 +54,7 @@ def test_the_best_of_many_nets_that_are_alike_decides_nothing(margin, verdict):
         found = chance.of_faces([np.tensordot(weights, errors, 1)])
         rows = [tuple(errors[:, seed].mean(1)) for seed in range(seeds)]
         for widened in decided:
-            one = margin if widened else replace(margin, tries=1)
+            one = margin if widened else replace(margin, best=())
             decided[widened] += claims.judge_margin(one, rows, faces=found)["verdict"] == verdict
     assert decided[True] / count <= 0.06 and decided[False] / count > 0.05
 

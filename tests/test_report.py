@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experiments.harness import claims, records, running
-from experiments.harness.claims import Claim, at_least, beats, beats_printed, same
+from experiments.harness.claims import Claim, at_least, beats, beats_printed, lowest_inside, same
 from experiments.harness.grid import Cell, Figure, Measure, Table, Train, View
 from experiments.harness.jobs import Place, make_job
 from experiments.report import html_page as command
@@ -278,6 +278,31 @@ def test_of_a_part_of_a_set_the_test_faces_are_counted(tmp_path):
     keep_bands(tmp_path / "whole", [0.1], data=OFFICIAL, provenance="official")
     report = gather(TABLES, Place("ablate", None, "nowhere", str(tmp_path / "whole")))
     assert find(report, "gv-table8").provenance.data == ["300-W: official"]
+
+
+def test_what_the_data_has_no_faces_for_is_no_run_to_come(tmp_path):
+    """A claim on a split that a part of a set lacks: no run brings it, and the page says which split it is."""
+    cells = {**BANDS.cells, ("l=3", "hard"): Cell(GV, "nme_ion", View("challenge")),
+             ("l=7", "hard"): Cell(WIDE, "nme_ion", View("challenge"))}
+    table = replace(BANDS, cells=cells, claims=(Claim("it wins there", "x", (beats(("l=3", "hard"), ("l=7", "hard")),)),))
+    data = {"source": "part", "splits": {"train": "0", "common": "0", "full": "0"}}
+    keep(tmp_path / "records", GV, 0, {"full": 5.0, "common": 4.0}, data=data, provenance="official, partial")
+    place = Place("ablate", None, str(tmp_path / "runs"), str(tmp_path / "records"))
+    (shown,) = [part for group, part in gather([table], place).tables[0].parts if group.provenance == "official, partial"]
+    assert shown.claims[0].verdict == claims.NOT_RUN
+    assert shown.claims[0].cost == "Not to be had here: the data has no faces of 300w/challenge"
+    assert shown.cost.lacks == ["300w/challenge"] and shown.cost.runs == 8 and shown.cost_text.endswith(
+        "the data has no faces of 300w/challenge")      # of three bands and seeds, but one
+
+
+def test_the_best_of_a_row_is_shown_by_the_cell_that_is_best_in_print(tmp_path):
+    """Of three bands, the middle one inside: the glance shows its number, not the first cell's of the margin by chance."""
+    keys = [("l=1", "l=1"), ("l=3", "l=3"), ("l=3", "l=5"), ("l=5", "l=5")]
+    table = replace(BANDS, cells={key: Cell(GV, "nme_ion", View("full"), published=key) for key in keys},
+                    claims=(Claim("inside", "Table 8", (lowest_inside([keys]),)),))
+    keep(tmp_path / "records", GV, 0, {"full": 5.0})
+    (glance,) = gather([table], Place("ablate", None, "nowhere", str(tmp_path / "records"))).glances
+    assert (glance.glance.what, glance.glance.printed) == ("l=3 l=5", "3.14")
 
 
 def test_all_seeds_of_a_measurement_without_data_are_shown(tmp_path):

@@ -35,7 +35,7 @@ class Margin:
 
     same: the claim is that the margin is nought, to within ``SAME`` of the first cell's value. least: a margin below this share
     of the first cell's value decides nothing, however sure its sign. ratio: it is of ratios or a count, which no cell's scale
-    applies to. tries: of how many cells the margin takes the best, for which its interval is widened.
+    applies to. best: the cells of which the margin takes the best, for whose number its interval is widened.
     """
 
     label: str
@@ -44,7 +44,12 @@ class Margin:
     same: bool = False
     least: float = 0.0
     ratio: bool = False
-    tries: int = 1
+    best: tuple = ()
+
+    @property
+    def tries(self):
+        """Of how many the margin is the best."""
+        return max(1, len(self.best))
 
 
 def name_of(cell):
@@ -61,7 +66,7 @@ def beats(better, worse, higher=False):
 def best_of(cell, others):
     """The margin by which a cell has a lower error than each of many others, as that over the best of them."""
     return Margin(f"{name_of(cell)} against the best of the {len(others)} others", (cell, *others),
-                  lambda a, *rest: min(rest) - a, least=TRIVIAL, tries=len(others))
+                  lambda a, *rest: min(rest) - a, least=TRIVIAL, best=tuple(others))
 
 
 def at_most(cell, bound):
@@ -104,7 +109,7 @@ def lowest_inside(grid):
     if not inside:
         raise ValueError(f"a grid of {len(grid)} rows has no cell inside")
     return Margin("best inside the grid against best at its edge", (*inside, *edge),
-                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]), least=TRIVIAL, tries=len(inside))
+                  lambda *values: min(values[len(inside):]) - min(values[:len(inside)]), least=TRIVIAL, best=tuple(inside))
 
 
 @dataclass(frozen=True)

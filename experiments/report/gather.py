@@ -59,9 +59,14 @@ def check(found, folder):
 
 def cost_of(group, results, known, keys=None):
     """The ``Cost`` of the missing cells of tables. results: [Results, ...]; keys: of the first one's cells, or None for all."""
-    missing, weights, absent = {}, {}, set()
+    missing, weights, absent, lacks, there = {}, {}, set(), set(), splits_of(results)
     for one in results:
         for key, cell in one.table.cells.items():
+            data = cell.source.data
+            if (keys is None or key in keys) and isinstance(cell.source, Train) and cell.view.split not in there.get(
+                    data, {cell.view.split}):
+                lacks.add(f"{data}/{cell.view.split}")
+                continue
             for seed in seeds_of(cell.source, group.cost_seeds) if keys is None or key in keys else ():
                 job = one.jobs.get((cell.source, seed))
                 if job is None:
@@ -75,7 +80,13 @@ def cost_of(group, results, known, keys=None):
     times = [estimates.seconds(job, group.place, known)[0] for job in missing.values()]
     again = [_whole(job, group.place, known) for job in weights.values()]
     return Cost(len(missing), sum(time or 0 for time in times), sum(time is None for time in times), len(weights),
-                sum(time or 0 for time in again), sorted(absent))
+                sum(time or 0 for time in again), sorted(absent), sorted(lacks))
+
+
+def splits_of(results):
+    """{name of a set: its splits} as the records of trainings on prepared data tell."""
+    return {source.data: set(job.record["identity"]["data"]["splits"]) for one in results for (source, _), job in one.jobs.items()
+            if isinstance(source, Train) and job.record and "splits" in job.record["identity"]["data"]}
 
 
 def done(job, cell):
@@ -94,8 +105,9 @@ def _whole(job, place, known):
 
 def cost_text(cost):
     """A cost in words."""
+    without = f"the data has no faces of {', '.join(cost.lacks)}" if cost.lacks else ""
     if not cost.runs:
-        return f"first prepare {', '.join(cost.absent)}" if cost.absent else "nothing is missing"
+        return f"first prepare {', '.join(cost.absent)}" if cost.absent else without or "nothing is missing"
     text = f"{cost.runs} run{'s' if cost.runs > 1 else ''}"
     if cost.unknown == cost.runs:
         return f"{text}, how long is not known: nothing like them has been measured"
@@ -105,7 +117,7 @@ def cost_text(cost):
     if cost.weights:
         text += (f"; they read the weights of {cost.weights} finished training{'s' if cost.weights > 1 else ''}, "
                  f"{estimates.text_of_seconds(cost.weights_seconds)} more where those are gone")
-    return text
+    return f"{text}; {without}" if without else text
 
 
 def _decides(margin, per_seed):
@@ -186,7 +198,9 @@ def _missing_text(group, results, claim, keys, known):
     if claim.official and (group.provenance, group.preset) != ("official", claims.WHOLE):
         return NEEDS_OFFICIAL
     cost = cost_of(group, [results], known, keys)
-    return f"To run: {cost_text(cost)}" if cost.runs or cost.absent else NO_SUCH_NUMBER
+    if cost.runs or cost.absent:
+        return f"To run: {cost_text(cost)}"
+    return f"Not to be had here: {cost_text(cost)}" if cost.lacks else NO_SUCH_NUMBER
 
 
 def count_verdicts(tables):
@@ -197,6 +211,13 @@ def count_verdicts(tables):
     return counted
 
 
+def _about(results, margin):
+    """The cell that a margin is about: its first; where it takes the best of several, the first among them, the best in print."""
+    first = margin.cells[0]
+    several = [key for key in margin.best if results.published(key) is not None] if first in margin.best else []
+    return min(several, key=results.published, default=first)
+
+
 def glance_of(results, shown):
     """The ``Glance`` of a table with its claims as shown: by the first of the paper's that has a verdict; None without any."""
     pairs = list(zip(results.table.claims, shown))
@@ -204,7 +225,7 @@ def glance_of(results, shown):
         return None
     theirs = [pair for pair in pairs if not pair[0].ours] or pairs
     claim, main = next((pair for pair in theirs if pair[1].verdict != claims.NOT_RUN), theirs[0])
-    key = claim.margins[0].cells[0]
+    key = _about(results, claim.margins[0])
     number, values = results.published(key), results.values(key)
     counts = dict.fromkeys(claims.VERDICTS, 0)
     for one in shown:

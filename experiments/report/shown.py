@@ -9,7 +9,8 @@ from experiments.harness.claims import NOT_RUN
 @dataclass(frozen=True)
 class Cost:
     """What running missing cells takes. runs; seconds; unknown: runs that nothing like has been measured for; weights: trainings
-    that are recorded already, but whose weights a missing measurement reads, with their seconds; absent: sets not there."""
+    that are recorded already, but whose weights a missing measurement reads, with their seconds; absent: sets not there;
+    lacks: splits that the data has no face of ("300w/challenge"), which no run can give."""
 
     runs: int
     seconds: float
@@ -17,6 +18,7 @@ class Cost:
     weights: int
     weights_seconds: float
     absent: list
+    lacks: list
 
 
 @dataclass

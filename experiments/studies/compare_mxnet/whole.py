@@ -43,7 +43,8 @@ def training(record):
     config = json.loads(json.dumps(record["config"]))
     seed = config["training"].pop("seed")
     options = config["options"]
-    parts = [record["method"], *(str(options[name]) for name in ("encoder", "decoder") if name in options)]
+    parts = [record["method"], *(str(options[name]) for name in ("encoder", "decoder") if name in options),
+             *([f"of {options['width']} channels"] if "width" in options else [])]
     return f"{' '.join(parts)}, {record['preset']} ({records.key_of(config)[:4]}), {record['data']}", seed
 
 
