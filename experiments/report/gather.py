@@ -212,7 +212,8 @@ def count_verdicts(tables):
 
 
 def _about(results, margin):
-    """The cell that a margin is about: its first; where it takes the best of several, the first among them, the best in print."""
+    """The cell that a margin is about: its first, or, where that is one of several of which the margin takes the best, the best
+    in print."""
     first = margin.cells[0]
     several = [key for key in margin.best if results.published(key) is not None] if first in margin.best else []
     return min(several, key=results.published, default=first)
