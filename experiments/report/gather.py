@@ -62,12 +62,12 @@ def cost_of(group, results, known, keys=None):
     missing, weights, absent, lacks, there = {}, {}, set(), set(), splits_of(results)
     for one in results:
         for key, cell in one.table.cells.items():
-            data = cell.source.data
-            if (keys is None or key in keys) and isinstance(cell.source, Train) and cell.view.split not in there.get(
-                    data, {cell.view.split}):
-                lacks.add(f"{data}/{cell.view.split}")
+            if keys is not None and key not in keys:
                 continue
-            for seed in seeds_of(cell.source, group.cost_seeds) if keys is None or key in keys else ():
+            if isinstance(cell.source, Train) and cell.view.split not in there.get(cell.source.data, {cell.view.split}):
+                lacks.add(f"{cell.source.data}/{cell.view.split}")
+                continue
+            for seed in seeds_of(cell.source, group.cost_seeds):
                 job = one.jobs.get((cell.source, seed))
                 if job is None:
                     absent.update([cell.source.data] if isinstance(cell.source, Train) else cell.source.data)
