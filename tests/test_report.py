@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from experiments.harness import claims, records, running
 from experiments.harness.claims import Claim, at_least, beats, beats_printed, lowest_inside, same
+from experiments.harness.command import as_text
 from experiments.harness.grid import Cell, Figure, Measure, Table, Train, View
-from experiments.harness.jobs import Place, make_job
+from experiments.harness.jobs import Place, collect, make_job
+from experiments.harness.results import SEEN, Results
 from experiments.report import html_page as command
 from experiments.report import markdown_page, runs, shown
 from experiments.report.gather import gather
@@ -293,6 +295,20 @@ def test_what_the_data_has_no_faces_for_is_no_run_to_come(tmp_path):
     assert shown.claims[0].cost == "Not to be had here: the data has no faces of 300w/challenge"
     assert shown.cost.lacks == ["300w/challenge"] and shown.cost.runs == 8 and shown.cost_text.endswith(
         "the data has no faces of 300w/challenge")      # of three bands and seeds, but one
+
+
+def test_a_claim_waits_for_what_tells_whether_it_can_be_compared(tmp_path):
+    """Its margin is there; the error on the faces trained on, by which it is judged, was not asked of the runs."""
+    cells = {**BANDS.cells, ("l=3", "seen"): Cell(GV, SEEN, View("train"))}
+    table = replace(BANDS, cells=cells, claims=(Claim("a regulariser helps", "x", (beats(("l=3", "l=5"), ("l=7", "l=7")),),
+                                                      overfits=(("l=3", "seen"), ("l=3", "l=5"))),))
+    assert table.claims[0].cells == {("l=3", "seen"), ("l=3", "l=5"), ("l=7", "l=7")}
+    keep_bands(tmp_path / "records", [0.5, 0.6])
+    place = Place("ablate", None, str(tmp_path / "runs"), str(tmp_path / "records"))
+    (shown,) = find(gather([table], place), "gv-table8").claims
+    assert shown.verdict == claims.NOT_RUN and shown.cost.startswith("To run: 4 runs")    # two to be read, two of a third seed
+    jobs = collect([table], [0, 1], place)
+    assert "running it: 0 of 2 recorded; 2 to run" in as_text(Results(table, jobs, [0, 1], place))
 
 
 def test_the_best_of_a_row_is_shown_by_the_cell_that_is_best_in_print(tmp_path):

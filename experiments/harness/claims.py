@@ -134,6 +134,12 @@ class Claim:
     hangs: str = ""
     chosen: str = ""
 
+    @property
+    def cells(self):
+        """Keys of all cells that it takes to judge it: its margins' and those that say whether it can be compared."""
+        gates = (*self.overfits, self.near) if self.near else self.overfits
+        return {*(key for margin in self.margins for key in margin.cells), *gates}
+
 
 def interval(values, faces=None, tries=1):
     """(mean, low, high) of seeds' margins, by ``chance.half_width``; low and high are infinite for a single seed."""

@@ -169,8 +169,7 @@ def as_text(results):
         if judged["chosen"]:
             lines.append(f"  - {claims.CHOSEN}: {judged['chosen']}")
         if judged["verdict"] == claims.NOT_RUN:
-            keys = {key for margin in claim.margins for key in margin.cells}
-            _, cost = plan_of(results.missing(keys), place, "cpu:0", False)
+            _, cost = plan_of(results.missing(claim.cells), place, "cpu:0", False)
             lines.append(f"  - it {claims.NEEDS}: --data" if claim.official else f"  - running it: {cost}")
     if place.preset == SMOKE:
         lines.append("- Preset smoke trains two steps: that it runs is all that these numbers say.")

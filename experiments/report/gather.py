@@ -180,24 +180,23 @@ def claims_of(group, results, known):
     shown = []
     for number, claim in enumerate(results.table.claims, 1):
         judged = results.judge(claim)
-        keys = {key for margin in claim.margins for key in margin.cells}
         margins = [_margin(results, margin, one, known) for margin, one in zip(claim.margins, judged["margins"])]
-        used = [job for key in keys for seed in results.seeds
+        used = [job for key in claim.cells for seed in results.seeds
                 for job in [results.jobs.get((results.table.cells[key].source, seed))] if job and job.record]
         shown.append(ShownClaim(
             id=f"claim-{group.slug}-{results.table.key}-{number}", text=claim.text, where=claim.where, ours=claim.ours,
             verdict=judged["verdict"], margins=margins, hangs=judged["hangs"],
             apart=judged["apart"], chosen=judged["chosen"],
-            cost=_missing_text(group, results, claim, keys, known) if judged["verdict"] == claims.NOT_RUN else "",
+            cost=_missing_text(group, results, claim, known) if judged["verdict"] == claims.NOT_RUN else "",
             earlier=any(job.record["sources"] != job.sources for job in used), official=claim.official))
     return shown
 
 
-def _missing_text(group, results, claim, keys, known):
+def _missing_text(group, results, claim, known):
     """What a claim that is not run wants."""
     if claim.official and (group.provenance, group.preset) != ("official", claims.WHOLE):
         return NEEDS_OFFICIAL
-    cost = cost_of(group, [results], known, keys)
+    cost = cost_of(group, [results], known, claim.cells)
     if cost.runs or cost.absent:
         return f"To run: {cost_text(cost)}"
     return f"Not to be had here: {cost_text(cost)}" if cost.lacks else NO_SUCH_NUMBER
