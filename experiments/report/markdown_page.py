@@ -91,9 +91,11 @@ def glance(report):
         lines.append(row(MARKS[one.verdict], f"[{part.title}]({anchor(part.title)}), {part.name}", one.claim, one.what,
                          one.printed or "–", one.ours or "–", counts))
     legend = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
-    return [*lines, "", f"{legend}; the last column counts them over the paper's claims of the table. Printed numbers are of the "
-            "papers' own data and sizes: expect the same winner, not the same numbers."] if len(lines) > 2 else [
-                "No claim has a verdict yet."]
+    if len(lines) == 2:
+        return ["No claim has a verdict yet."]
+    return [*lines, "", f"{legend}; the last column counts them over the paper's claims of the table, on that data: some want "
+            "other data, or the papers' own. Printed numbers are of the papers' own data and sizes: expect the same winner, not "
+            "the same numbers."]
 
 
 def overall(report):
