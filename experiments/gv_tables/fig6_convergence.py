@@ -23,9 +23,9 @@ from experiments.trainings import (
 SPLIT = HEATMAP_300W.curve
 ROWS = {"Heatmap": HEATMAP_300W, "Heatmap, weight map": Train("heatmap-awing", "300w", curve=SPLIT),
         "Vector": GV_300W, "Heatmap, ReLU": HEATMAP_RELU_300W, "Vector, ReLU": GV_RELU_300W}
-HANGS = ("the decoder and the map: ours is linear over 32 cells. Not on the rate, it seems: with a decoder of 32 channels the "
-         "order at the end was the same at three (docs/results/rates.md). On a map of 64 cells, plain heatmaps end level with "
-         "vectors (docs/results/first_weights.md); how the weight map does there was not tried.")
+HANGS = ("the decoder and the map: ours is linear over 32 cells. Not on the rate, it seems: on faces kept aside the order at the "
+         "end is the same at three rates, and where each has its best (docs/results/rates.md). On a map of 64 cells, plain "
+         "heatmaps end level with vectors (docs/results/first_weights.md); how the weight map does there was not tried.")
 AREA, LAST = "log error over epochs", "last NME"
 
 

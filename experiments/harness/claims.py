@@ -149,39 +149,44 @@ def interval(values, faces=None, tries=1):
     return mean, mean - half, mean + half
 
 
-def judge_margin(margin, by_seed, exact=False, faces=None):
+def judge_margin(margin, by_seed, exact=False, faces=None, among=1):
     """{"label", "verdict", "seeds", "mean", "low", "high", "spread", "needs", ...} of a margin.
 
     by_seed: [(value of each cell)], a tuple a seed that has them all. exact: one seed is enough. faces: ``chance.Faces`` of the
-    margin, or None where its figures are no means over faces. needs: seeds that would decide; needs_faces: test faces, where
-    these are too few for any number of seeds.
+    margin, or None where its figures are no means over faces. among: margins of its claim, any of which contradicts it: only an
+    interval widened for as many does. needs: seeds that would decide; needs_faces: test faces, where these are too few for any
+    number of seeds; widened: (low, high) of the wider interval where it is what keeps the margin undecided, else None.
     """
     if not by_seed:
         return {"label": margin.label, "verdict": NOT_RUN, "seeds": 0}
     margins = [margin.of(*values) for values in by_seed]
     faces = faces if len(margins) > 1 and not exact else None
     mean, low, high = interval(margins, faces, margin.tries)
+    _, least, most = interval(margins, faces, margin.tries * among)
     if exact:
-        low = high = mean
+        low = high = least = most = mean
     spread = float(np.std(margins, ddof=1)) if len(margins) > 1 else None
     first = abs(float(np.mean([values[0] for values in by_seed])))
     granted = SAME * first if margin.same else None
     trivial = not exact and len(margins) > 1 and abs(mean) < margin.least * first
     if margin.same:
-        apart = low > granted or high < -granted
-        verdict = REPRODUCED if -granted <= low and high <= granted else CONTRADICTED if apart else UNDECIDED
+        apart, against = (low > granted or high < -granted), (least > granted or most < -granted)
+        verdict = REPRODUCED if -granted <= low and high <= granted else CONTRADICTED if against else UNDECIDED
     elif trivial:
-        verdict = UNDECIDED
+        apart, verdict = False, UNDECIDED
     else:
-        verdict = REPRODUCED if low > 0 or (exact and low >= 0) else CONTRADICTED if high < 0 else UNDECIDED
+        apart = high < 0
+        verdict = REPRODUCED if low > 0 or (exact and low >= 0) else CONTRADICTED if most < 0 else UNDECIDED
     needs = needs_faces = None
     if verdict == UNDECIDED and spread and not trivial:
         distance = granted - abs(mean) if margin.same else mean
-        needs = chance.seeds_to_decide(distance, spread, faces, margin.tries) if distance else None
-        needs_faces = chance.faces_to_decide(distance, faces, margin.tries)
+        tries = margin.tries * (among if distance < 0 else 1)
+        needs = chance.seeds_to_decide(distance, spread, faces, tries) if distance else None
+        needs_faces = chance.faces_to_decide(distance, faces, tries)
     return {"label": margin.label, "verdict": verdict, "seeds": len(margins), "mean": mean, "low": low, "high": high,
             "spread": spread, "needs": needs, "faces": faces.count if faces else None, "needs_faces": needs_faces,
-            "granted": granted, "exact": exact, "trivial": trivial, "untrained": False}
+            "granted": granted, "exact": exact, "trivial": trivial, "untrained": False,
+            "widened": (least, most) if apart and verdict == UNDECIDED else None}
 
 
 def combine(verdicts):

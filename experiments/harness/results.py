@@ -89,7 +89,7 @@ class Results:
             rows = {seed: row for seed, row in rows.items() if None not in row} if self._may_judge(claim, margin) else {}
             faces = self._faces(margin, rows) if len(rows) > 1 and not exact else None
             rows = list(rows.values())
-            found = claims.judge_margin(margin, rows, exact, faces)
+            found = claims.judge_margin(margin, rows, exact, faces, len(claim.margins))
             if found["verdict"] in claims.DECIDED and self._untrained(margin, rows):
                 found.update(verdict=claims.UNDECIDED, untrained=True, needs=None)
             found["scale"] = 1 if margin.ratio else self.table.cells[margin.cells[0]].scale
@@ -249,6 +249,9 @@ def margin_text(margin):
         text += f" and {margin['faces']} faces" if margin["faces"] else ""
     if margin.get("published") is not None:
         text += f" (printed: {margin['published']:+.3g})"
+    if margin["widened"]:
+        low, high = margin["widened"]
+        text += f", widened for all margins of the claim [{scale * low:+.3g}, {scale * high:+.3g}]"
     if margin["granted"] is not None:
         text += f", equal within ±{scale * margin['granted']:.2g}"
     if margin["verdict"] == claims.UNDECIDED:

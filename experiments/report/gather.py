@@ -165,6 +165,9 @@ def _margin(results, margin, judged, known):
     if judged["seeds"] > 1 and not judged["exact"]:
         shown.interval = f"[{signed(scale * judged['low'])}, {signed(scale * judged['high'])}]"
         shown.faces = judged["faces"]
+    if judged["widened"]:
+        low, high = (signed(scale * value) for value in judged["widened"])
+        shown.notes.append(f"widened for all margins of the claim, as a contradiction by any of them wants: [{low}, {high}]")
     if judged["granted"] is not None:
         shown.notes.append(f"equal if within ±{scale * judged['granted']:.2g}")
     if judged["verdict"] == claims.UNDECIDED:
