@@ -434,6 +434,19 @@ def test_names_with_markup_are_text_in_the_markdown_too(tmp_path):
     assert set(re.findall(r"<[^>]*>?", text)) <= {"<br>"}
 
 
+def test_the_picture_at_the_head_is_of_a_table_with_a_verdict(tmp_path):
+    """One of a run that another table shares, alone in it, would stand for nothing."""
+    keep(tmp_path / "records", GV, 0, {"full": 5.0, "common": 4.0})
+    alone = gathered(tmp_path, pictures=True)
+    assert alone.lead is None and any(figure.png for figure in find(alone, "gv-table8").figures)
+    keep_bands(tmp_path / "records", [0.5, 0.6])
+    report = gathered(tmp_path, pictures=True)
+    part, figure = report.lead
+    assert (part.title, figure.caption) == (BANDS.title, "The bands") and figure.png
+    head = page_of(report, tmp_path).partition('<h2 id="glance">')[0]
+    assert head.count("<img ") == 1 and f"{BANDS.title}. The bands" in head
+
+
 def test_a_figure_that_cannot_be_drawn_yet_is_said_to_be_missing(tmp_path):
     def fails(results, path):
         raise IndexError("nothing there")

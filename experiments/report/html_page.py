@@ -84,7 +84,7 @@ def write_page(report, place, made_by, folder):
             run.links = links_of(run, place.records, folder)
     environment.filters["address"] = lambda path: address(Path(ROOT, path), folder)
     page = environment.get_template("report.html").render(
-        **vars(report), glances=report.glances, marks=MARKS, verdicts=claims.VERDICTS, command=made_by,
+        **vars(report), glances=report.glances, lead=report.lead, marks=MARKS, verdicts=claims.VERDICTS, command=made_by,
         level=round(100 * chance.LEVEL), chosen_text=claims.CHOSEN, needs_text=claims.NEEDS, same=round(100 * claims.SAME))
     return write_text(folder / "index.html", page)
 

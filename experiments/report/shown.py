@@ -305,3 +305,8 @@ class Report:
         """The tables that have a verdict, each a row of the overview."""
         return [part for table in self.tables for _, part in table.parts
                 if part.ran and part.glance and part.glance.verdict != NOT_RUN]
+
+    @property
+    def lead(self):
+        """(table, figure) of the picture at the page's head: the first of a table that has a verdict; None without any."""
+        return next(((part, figure) for part in self.glances for figure in part.figures if figure.png), None)
