@@ -66,6 +66,8 @@ def draw_finely(results, path):
     bars_by_yaw(results, PRINTED, STEPS, VARIANCE, path)
 
 
+HANGS = ("the rate and the length: at the paper's 1e-3, where both nets have learnt less in ablate's 15 epochs, anchors are the better "
+         "ones on average (the rows at that rate); and the size, at which the anchors' error is more than three times the paper's.")
 COLUMNS = (*AFLW_COLUMNS, *(VARIANCE + name for name in BINS), *STEPS, *(VARIANCE + name for name in STEPS))
 TABLE = Table(
     key="anchorface-table6", paper="anchorface", number=6,
@@ -73,9 +75,9 @@ TABLE = Table(
     unit="NME (face size) %, AFLW; variances in square percent", cells=cross(SOURCES, COLUMNS, cell),
     claims=(
         Claim("anchors beat direct regression on the whole test set", "Table 6",
-              (beats(("AnchorFace", "full"), ("Baseline", "full")),)),
+              (beats(("AnchorFace", "full"), ("Baseline", "full")),), hangs=HANGS),
         Claim("anchors beat direct regression in every yaw bin", "Section 4.4, Table 6",
-              tuple(beats(("AnchorFace", name), ("Baseline", name)) for name in BINS)),
+              tuple(beats(("AnchorFace", name), ("Baseline", name)) for name in BINS), hangs=HANGS),
         Claim("they gain more at larger yaw than in Light", "Section 4.4", tuple(gains_more(name) for name in BINS[1:])),
         Claim("the errors vary less with anchors, in every yaw bin", "Section 4.4, Fig. 6",
               tuple(beats(("AnchorFace", VARIANCE + name), ("Baseline", VARIANCE + name)) for name in BINS)),
