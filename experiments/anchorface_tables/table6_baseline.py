@@ -66,8 +66,9 @@ def draw_finely(results, path):
     bars_by_yaw(results, PRINTED, STEPS, VARIANCE, path)
 
 
-HANGS = ("the rate and the length: at the paper's 1e-3, where both nets have learnt less in ablate's 15 epochs, anchors are the better "
-         "ones on average (the rows at that rate); and the size, at which the anchors' error is more than three times the paper's.")
+HANGS = ("the rate and the length: at the paper's 1e-3, where both nets have learnt less in ablate's 15 epochs, anchors are the "
+         "better ones on average (the rows at that rate); and the size, at which the anchors' error is more than three times the "
+         "paper's.")
 COLUMNS = (*AFLW_COLUMNS, *(VARIANCE + name for name in BINS), *STEPS, *(VARIANCE + name for name in STEPS))
 TABLE = Table(
     key="anchorface-table6", paper="anchorface", number=6,
