@@ -32,6 +32,7 @@ def gv(data, hrnet=False):
 
 GV_300W = gv("300w")
 HEATMAP_300W = Train("heatmap", "300w", curve="full")
+WEIGHT_MAP_300W = Train("heatmap-awing", "300w", curve="full")
 RELU = pairs(decoder="fpn_relu")                         # BatchNorm and ReLU in the decoder: the other reading of "FPN"
 GV_RELU_300W = Train("gv", "300w", RELU, curve="full")
 HEATMAP_RELU_300W = Train("heatmap", "300w", RELU, curve="full")
