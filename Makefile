@@ -52,13 +52,13 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       7 min     103 min        29 h
 #  gv-fig6                     30 s      46 min  9 h 39 min       189 h
-#  gv-first-weights            42 s     108 min 23 h 29 min       474 h
+#  gv-first-weights            54 s  2 h 40 min        33 h       690 h
 #  gv-occlusion                24 s      27 min  6 h 27 min        83 h
 #  anchorface-table2            6 s       9 min  5 h 42 min 17 h 22 min
 #  anchorface-table3            6 s       9 min  5 h 42 min  2 h 44 min
 #  anchorface-table4           12 s      14 min  3 h 50 min  7 h 48 min
 #  anchorface-table5           36 s      10 min  5 h 13 min  6 h 31 min
-#  anchorface-table6           18 s      33 min 16 h 17 min        49 h
+#  anchorface-table6           18 s      49 min 16 h 17 min        49 h
 #  anchorface-table7           36 s      57 min        34 h       104 h
 #  anchorface-table8           24 s      38 min 22 h 47 min        69 h
 #  anchorface-table9           24 s      38 min 22 h 47 min        69 h
@@ -94,7 +94,7 @@ help: ## this list
 	@echo; echo "targets:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo; echo "one table or figure each; time of one seed on one core at preset   smoke    ablate      mini     paper (ESTIMATED)"
-	@sed -n 's/^#  \([a-z]*-[a-z0-9]*  .*\)/  \1/p' Makefile
+	@sed -n 's/^#  \([a-z]*-[a-z0-9-]*  .*\)/  \1/p' Makefile
 
 setup: ## make the environment, unless it is ready (finds a Python 3.8 to 3.13, says what is missing); for NVIDIA cards: GPU=1
 	@sh .ci/setup.sh

@@ -20,6 +20,9 @@ class VectorOptions:
     """encoder; decoder: fpn, fpn_relu, hrnet, or lines, which is ours; width: its channels; side: cells of the heatmap, none:
     the finest map's.
 
+    encoder: resnet50v2, resnet18v2, resnet18v2_half, resnet18v2_quarter (of its channels), hrnetv2_w32, hrnetv2_w18_small,
+    mobilenetv3_large or mobilenetv3_small.
+
     stem_stride: of the finest map, 4 as published, 2 with the first pooling's stride dropped. upsample: allow more cells than
     that map has. taps: normalised or raw. sigma, theta, label, rounding: Eq. 2. bands, alpha: Eq. 4 and 5. folded: compute the
     vectors without the heatmaps (same weights, same result); none: where the decoder is linear.

@@ -10,6 +10,7 @@ from experiments.gv_tables import timing
 from experiments.harness.claims import Claim, at_least, beats, not_better, ratio_at_least
 from experiments.harness.command import exit_with
 from experiments.harness.grid import Cell, Measure, Table, cross, pairs
+from experiments.papers.published import value
 
 HEATMAP, VECTOR, FOLDED = timing.ROWS
 SETTING = pairs(encoder="mobilenetv3_large", size=256, side=64)     # at every preset: it is the output's size that matters
@@ -26,7 +27,6 @@ COLUMNS = {
     SEARCH: (TIMES, "search", 3, True), "decoder": (TIMES, "decoder", 3, False),
 }
 TENFOLD = 10     # ours: the paper's own factors are 33 in time and 32 in size
-QUARTER = 0.25   # ours; the paper's is 26 %
 
 
 def cell(row, column):
@@ -49,10 +49,8 @@ TABLE = Table(
         Claim("their output is smaller", "Section 4.6, Table 9", (beats((VECTOR, OUTPUT), (HEATMAP, OUTPUT)),)),
         Claim("band pooling adds little to the net's time", "Section 4.6",
               (not_better((HEATMAP, "net-forward"), (VECTOR, "net-forward")),)),
-        Claim("vectors save time of the whole", "Section 4.6", (at_least((VECTOR, SAVED), 0),)),
-        Claim("vectors save a quarter of the whole time here too", "ours",
-              (at_least((VECTOR, SAVED), QUARTER),), ours=True,
-              hangs="the processor: in the paper the net has an accelerator, and what follows it a phone's processor."),
+        Claim("vectors save 26 % of the time of the whole", "Section 4.6",
+              (at_least((VECTOR, SAVED), value("gv", "text", VECTOR, SAVED) / 100),), near=(HEATMAP, "net-forward")),
         Claim("they are at least ten times cheaper to read, by a compiled search for the maxima", "ours",
               (ratio_at_least((HEATMAP, SEARCH), (VECTOR, SEARCH), TENFOLD),), ours=True),
         Claim("their post-processing is at least ten times cheaper in NumPy, a face at a time", "ours",

@@ -93,8 +93,8 @@ def page(found, rounds):
         f"landmarks, {BASE['cells']} x {BASE['cells']} cells of a crop of {CELL_PX * BASE['cells']} pixels. "
         f"Milliseconds a batch, median of {rounds} rounds in which the two take turns; memory: the most that a process of its "
         "own held, beyond what it held with its weights. Weights as they are drawn.", "",
-        f"`python -m experiments.studies.scaling`: commit {records.commit()}; {machine['cores']} shared virtual cores "
-        f"({machine['processor']}), no GPU; Python {machine['python']}, MXNet {mx.__version__}, "
+        f"`python -m experiments.studies.scaling --rounds {rounds}`: commit {records.commit()}; {machine['cores']} shared "
+        f"virtual cores ({machine['processor']}), no GPU; Python {machine['python']}, MXNet {mx.__version__}, "
         f"{os.environ.get('OMP_NUM_THREADS', 'all')} OpenMP threads.", "", "![time and memory](scaling.png)", ""]
     for axis, rows in found.items():
         lines += [f"| {NAMES[axis]} | heatmaps, ms | vectors, ms | factor | heatmaps, MiB | vectors, MiB |",

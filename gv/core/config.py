@@ -15,7 +15,7 @@ BATCHNORMS = ("train", "frozen", "sync")
 
 @dataclass(frozen=True)
 class Training:
-    """How a net is trained. Defaults are the reading of the papers' unstated recipe (ASSUMED: docs/readings.md).
+    """How a net is trained. Each preset has its own recipe (ASSUMED: docs/readings.md); these defaults are none.
 
     epochs; batch: images a step, over all devices. lr: Adam's; schedule: "step" (times lr_factor at lr_epochs) or
     "cosine" (down to 0), after warmup epochs of a rising rate. wd: weight decay, as MXNet's Adam applies it.
