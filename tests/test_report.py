@@ -321,6 +321,20 @@ def test_the_best_of_a_row_is_shown_by_the_cell_that_is_best_in_print(tmp_path):
     assert (glance.glance.what, glance.glance.printed) == ("l=3 l=5", "3.14")
 
 
+def test_a_table_whose_papers_claims_wait_for_other_data_is_shown_by_one_of_ours(tmp_path):
+    """Against a number printed for another method the paper's data are wanted, at preset paper; ours is judged here."""
+    best, ours = ("l=3", "l=5"), Claim("fused beats wide", "ours", (beats(("l=3", "l=5"), ("l=7", "l=7")),), ours=True)
+    table = replace(BANDS, claims=(Claim("the best", "x", (beats_printed(best, "AWing", 3.07),), official=True), ours))
+    keep_bands(tmp_path / "records", [0.5, 0.6, 0.55])
+    place = Place("ablate", None, "nowhere", str(tmp_path / "records"))
+    (glance,) = gather([table], place).glances
+    assert (glance.glance.claim, glance.glance.verdict) == ("fused beats wide (ours)", claims.REPRODUCED)
+    assert glance.glance.counts[claims.NOT_RUN] == 1 and glance.glance.counts[claims.REPRODUCED] == 0
+    judged = replace(table, claims=(ours, Claim("theirs", "x", (beats(("l=7", "l=7"), ("l=3", "l=5")),), hangs="size")))
+    (glance,) = gather([judged], place).glances
+    assert glance.glance.claim == "theirs", "the paper's goes first"
+
+
 def test_all_seeds_of_a_measurement_without_data_are_shown(tmp_path):
     for seed in range(5):
         keep(tmp_path / "records", TIMED, seed, {"ms": 2.0 + seed})

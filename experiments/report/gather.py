@@ -222,18 +222,18 @@ def _about(results, margin):
 
 
 def glance_of(results, shown):
-    """The ``Glance`` of a table with its claims as shown: by the first of the paper's that has a verdict; None without any."""
-    pairs = list(zip(results.table.claims, shown))
+    """The ``Glance`` of a table with its claims as shown: by the first of the paper's that has a verdict, or else of ours that
+    has one; None without any claim."""
+    pairs = sorted(zip(results.table.claims, shown), key=lambda pair: pair[0].ours)     # the paper's first, else as they stand
     if not pairs:
         return None
-    theirs = [pair for pair in pairs if not pair[0].ours] or pairs
-    claim, main = next((pair for pair in theirs if pair[1].verdict != claims.NOT_RUN), theirs[0])
+    claim, main = next((pair for pair in pairs if pair[1].verdict != claims.NOT_RUN), pairs[0])
     key = _about(results, claim.margins[0])
     number, values = results.published(key), results.values(key)
     counts = dict.fromkeys(claims.VERDICTS, 0)
     for one in shown:
         counts[one.verdict] += not one.ours
-    text = f"{claim.text} ({CHOSEN_BY_IT})" if main.chosen else claim.text
+    text = f"{claim.text} ({CHOSEN_BY_IT})" if main.chosen else f"{claim.text} (ours)" if claim.ours else claim.text
     return Glance(text, main.verdict, claims.name_of(key), "" if number is None else printed_text(number),
                   ours_text(values, results.decimals(key)) if values else "", counts)
 

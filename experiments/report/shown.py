@@ -60,7 +60,7 @@ class ShownClaim:
 
 @dataclass(frozen=True)
 class Glance:
-    """A table in one row: its main claim, the first of the paper's, with the number that it is about. verdict: of that claim;
+    """A table in one row: its main claim, the paper's first that is judged, else ours, with its number. verdict: of that claim;
     what: the number's name; printed, ours: text; counts: {verdict: how many of the paper's claims}."""
 
     claim: str
