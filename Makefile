@@ -45,14 +45,14 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-table3                   12 s      26 min 11 h 59 min       201 h
 #  gv-table4                   12 s      26 min 11 h 50 min       305 h
 #  gv-table5                   24 s      35 min  7 h 34 min       146 h
-#  gv-table6                    6 s       7 min     103 min        29 h
+#  gv-table6                   12 s      27 min  7 h 51 min        29 h
 #  gv-table7                   42 s      47 min 11 h 59 min       204 h
 #  gv-table8                   60 s      67 min 17 h 06 min       292 h
 #  gv-table9                  2 min       2 min       2 min       2 min
 #  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       7 min     103 min        29 h
 #  gv-fig6                     30 s      46 min  9 h 39 min       189 h
-#  gv-first-weights            54 s  2 h 40 min        33 h       690 h
+#  gv-first-weights            54 s  2 h 40 min        33 h       233 h
 #  gv-occlusion                24 s      27 min  6 h 27 min        83 h
 #  anchorface-table2            6 s       9 min  5 h 42 min 17 h 22 min
 #  anchorface-table3            6 s       9 min  5 h 42 min  2 h 44 min
@@ -65,7 +65,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-table10           6 s       9 min  5 h 42 min 17 h 22 min
 #  anchorface-pearson          18 s      28 min 17 h 06 min        52 h
 #  anchorface-lambda           24 s      38 min 22 h 47 min        69 h
-#  anchorface-cost             60 s        60 s        60 s        60 s
+#  anchorface-cost            2 min       2 min       2 min       2 min
 #  anchorface-300w             24 s      42 min 21 h 59 min 10 h 23 min
 #  anchorface-fig3             30 s        30 s        30 s        30 s
 #  anchorface-fig4             30 s        30 s        30 s        30 s

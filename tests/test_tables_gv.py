@@ -36,7 +36,7 @@ KEYS = [*(f"gv-table{number}" for number in range(1, 10)), "gv-labels", "gv-fig4
         "gv-occlusion"]
 PRESETS = ("smoke", "ablate", "mini", "paper")
 OWN = (5, 6, 7, 8, 9)     # tables whose rows are all the paper's own; of the others, those that begin with "GV("
-TWICE_CELLS = "gv-table6"     # its rows of ours are the paper's again at every preset but one
+TWICE_CELLS = ("gv-table6", "gv-first-weights")     # at preset paper their rows of twice the cells are the others again
 # claims of the paper's that no printed number can be held against: there is none
 NOT_PRINTED = {
     "gv-table5": {"with Beyond Box, vectors beat heatmaps on shrunk boxes"},
@@ -60,7 +60,8 @@ def test_the_catalogue_has_every_table_and_figure_of_the_paper():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_cell_resolves_at_every_preset_and_no_two_rows_are_one_training(tmp_path, preset):
     tables = [TABLES[key] for key in KEYS]
-    jobs = collect([table for table in tables if table.key != TWICE_CELLS], [0, 1], place(tmp_path, preset))
+    alone = [table for table in tables if preset != "paper" or table.key not in TWICE_CELLS]
+    jobs = collect(alone, [0, 1], place(tmp_path, preset))
     assert len({job.key for job in jobs.values()}) == len(jobs)
     jobs = collect(tables, [0, 1], place(tmp_path, preset))
     check_wanted(tables, jobs)

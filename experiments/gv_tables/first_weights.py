@@ -52,8 +52,10 @@ TABLE = Table(
         Claim("vectors are ahead of heatmaps under the weight map on a native map of twice the side", "ours: Figure 6 there",
               (beats((FINE_VECTOR, END), (FINE_MAP, END)),), ours=True),
     ),
-    notes=(OTHER_ENCODER, "The rate falls to nought over the schedule, so that what stands after a part of it is not what a "
-                          "schedule of that length would reach."),
+    notes=(OTHER_ENCODER, "\"twice the cells\": with the first pooling's stride dropped, a map of 64 cells below preset paper; "
+                          "there, where all have them, the same as the rows without.",
+           "The rate falls to nought over the schedule, so that what stands after a part of it is not what a schedule of that "
+           "length would reach."),
 )
 
 if __name__ == "__main__":
