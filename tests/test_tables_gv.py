@@ -422,17 +422,20 @@ def test_faces_kept_from_training_are_those_that_a_preset_leaves_out():
             assert kept is None
 
 
-def test_the_best_of_a_grid_beats_the_best_of_the_others():
-    """Table 6's (2, 2): as printed it is ahead by 0.02 points; where another is the best, contradicted."""
+@pytest.mark.parametrize("number, row", [(0, "twice the cells, tau=1.5"), (1, "tau=1.5")])
+def test_the_best_of_a_grid_beats_the_best_of_the_others(number, row):
+    """Table 6's (2, 2), on as many cells as the paper's and on half of them: as printed it is ahead by 0.02 points; where another
+    is the best, contradicted."""
     table = catalogue.TABLES["gv-table6"]
-    claim = table.claims[0]
+    claim = table.claims[number]
+    assert claim.ours == (number == 1) and len(claim.cells) == 20
     results = filled(table)
     (margin,) = results.judge(claim)["margins"]
     assert margin["verdict"] == claims.REPRODUCED and 100 * margin["mean"] == pytest.approx(0.02)
-    cell = table.cells["tau=1.5", "sigma=2.5"]
+    cell = table.cells[row, "sigma=2.5"]
     for seed in results.seeds:
         view = results.jobs[cell.source, seed].record["views"][cell.view.name()]
         view["metrics"]["nme_ion"] = (4.0 + 1e-5 * seed) / 100
     judged = results.judge(claim)
     assert judged["verdict"] == claims.CONTRADICTED and 100 * judged["margins"][0]["mean"] == pytest.approx(-0.1, abs=1e-2)
-    assert "cells" in judged["hangs"]
+    assert ("cells" in judged["hangs"]) == claim.ours

@@ -21,7 +21,12 @@ BEST = "tau=2.0", "sigma=2.0"
 HANGS = ("the cells. A box shrunk by a tenth leaves landmarks 1.0 cells outside here (Figure 4; all that are outside), and twice "
          "as many on the paper's map of twice the side, while sigma is 2 cells on both: with tau = sigma = 2, Eq. 7 puts a "
          "maximum of 0.95, the mean of those at an end here, 2.4 cells beyond the middle of the last cell, 1.9 outside the box. "
-         "A smaller sigma puts it nearer. The rows of twice the cells show what it is there.")
+         "A smaller sigma puts it nearer. On a map of twice the side, tau = sigma = 2 is level with the best.")
+
+
+def grid(prefix=""):
+    """Tau's and sigma's cells, one that is printed as the best last."""
+    return [(prefix + row, column) for row in ROWS for column in COLUMNS if (row, column) != BEST] + [(prefix + BEST[0], BEST[1])]
 
 
 def cell(row, column):
@@ -30,7 +35,7 @@ def cell(row, column):
     name = row[len(FINE):] if fine else row
     decoding = pairs(beyond_box=True, tau=ROWS[name], sigma_bbs=COLUMNS[column])
     return Cell(GV_FINE_300W if fine else GV_300W, "nme_ion", View("full", decoding, SHRUNK),
-                published=(name, column) if not fine else None)
+                published=(name, column))
 
 
 TABLE = Table(
@@ -39,17 +44,15 @@ TABLE = Table(
     cells={
         **cross((*ROWS, *(FINE + row for row in ROWS)), COLUMNS, cell),
         (OFF, "sigma=1.0"): Cell(GV_300W, "nme_ion", View("full", (), SHRUNK), published=("BPM", "shrunk", 5)),
+        (FINE + OFF, "sigma=1.0"): Cell(GV_FINE_300W, "nme_ion", View("full", (), SHRUNK), published=("BPM", "shrunk", 5)),
         (f"{WHOLE}, off", "sigma=1.0"): Cell(GV_300W, "nme_ion", View("full"), published=("BPM", "original", 5)),
         (f"{WHOLE}, tau=2.0", "sigma=2.0"):
             Cell(GV_300W, "nme_ion", View("full", pairs(beyond_box=True, tau=2.0, sigma_bbs=2.0))),
     },
     claims=(
-        Claim("tau = 2 and sigma = 2 are the best", "Section 4.5, Table 6",
-              (best_of(BEST, [(row, column) for row in ROWS for column in COLUMNS if (row, column) != BEST]),),
-              hangs=HANGS),
-        Claim("tau = 2 and sigma = 2 are the best on a native map of twice the side", "ours: of as many cells as the paper's",
-              (best_of((FINE + BEST[0], BEST[1]),
-                       [(FINE + row, column) for row in ROWS for column in COLUMNS if (row, column) != BEST]),), ours=True),
+        Claim("tau = 2 and sigma = 2 are the best", "Section 4.5, Table 6", (best_of(grid(FINE)[-1], grid(FINE)[:-1]),)),
+        Claim("tau = 2 and sigma = 2 are the best on a map of half the paper's side, too", "ours: ablate's map of 32 cells",
+              (best_of(grid()[-1], grid()[:-1]),), ours=True, hangs=HANGS),
         Claim("the best tau and sigma lie inside the grid", "ours",
               (lowest_inside([[(row, column) for column in COLUMNS] for row in ROWS]),), ours=True),
         Claim("the strategy costs nothing on whole boxes", "ours",
@@ -59,7 +62,9 @@ TABLE = Table(
         OTHER_ENCODER,
         "That the strategy helps at all on shrunk boxes (tau = sigma = 2, 4.57 to 4.10) is judged with Table 5.",
         "\"twice the cells\": the same net with its first pooling's stride dropped, whose map has 64 cells, as the paper's; at "
-        "preset paper, where all have them, the same as the other rows.",
+        "preset paper, where all have them, the same as the other rows. How many cells outside a shrunk box leaves a landmark "
+        "goes with the map's side, and sigma is in cells. So the paper's claim is judged there since 29 November 2026; until "
+        "then it was judged on 32 cells, and contradicted, which stands as a claim of ours.",
         "The rows \"off\" and \"whole box\" are of Table 5, or ours; they stand in a column that fits and have no sigma."),
 )
 

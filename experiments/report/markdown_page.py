@@ -21,9 +21,9 @@ seed. It has a {LEVEL} interval, Student's over seeds, or the wider one that add
 where a margin is of means over faces (it then names how many); where it is of the best of several cells, it is widened
 for as many (Bonferroni). All of it above zero for every margin: *reproduced*; all of it below for one, widened for as many as
 the claim has, since any of them would do: *contradicted*; else *undecided*, which is no weak form of reproduced. *Not
-comparable*: it hangs on how large the error is, and ours is more than {claims.NEAR:g} times the printed one; or it is of what
-cures overfitting, and our nets do not overfit; it says what it would be otherwise. *Not run*: a number is missing. Of many
-intervals at {LEVEL}, a few leave out zero by chance."""
+comparable*: it hangs on how large the error is (a share of time: on how long the net takes), and ours is more than
+{claims.NEAR:g} times the printed one; or it is of what cures overfitting, and our nets do not overfit; it says what it would be
+otherwise. *Not run*: a number is missing. Of many intervals at {LEVEL}, a few leave out zero by chance."""
 
 
 def joined(lines):
