@@ -63,7 +63,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  anchorface-table8           24 s      38 min 22 h 47 min        69 h
 #  anchorface-table9           24 s      38 min 22 h 47 min        69 h
 #  anchorface-table10           6 s       9 min  5 h 42 min 17 h 22 min
-#  anchorface-pearson          18 s      28 min 17 h 06 min        52 h
+#  anchorface-pearson          24 s      38 min 22 h 47 min        69 h
 #  anchorface-lambda           24 s      38 min 22 h 47 min        69 h
 #  anchorface-cost            2 min       2 min       2 min       2 min
 #  anchorface-300w             24 s      42 min 21 h 59 min 10 h 23 min

@@ -1,10 +1,9 @@
 """What templates turned in pitch cost: the net's multiply-adds with and without them (AnchorFace, Section 3.1)."""
 
 from experiments.anchorface_tables.anchors import LANDMARKS, PITCH
+from experiments.anchorface_tables.measures import COUNTED_AT
 from gv.core.flops import multiply_adds
 from gv.core.run import plan
-
-COUNTED_AT = "paper"     # the nets that are counted are the paper's, whatever size is trained
 
 
 def count(context):

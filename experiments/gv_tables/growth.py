@@ -4,12 +4,10 @@ import time
 
 import numpy as np
 
-from experiments.gv_tables.timing import FLOAT_BYTES, LANDMARKS, PLAIN, ROW_BYTES, VECTOR
+from experiments.gv_tables.timing import FLOAT_BYTES, LANDMARKS, MOST_ROUNDS, PLAIN, ROUNDS, ROW_BYTES, VECTOR
 from gv.bench import search
 
 SIDES = (64, 128, 256, 512)     # cells; 64 is the paper's
-ROUNDS = {"smoke": 1}           # at other presets MOST_ROUNDS
-MOST_ROUNDS = 12
 FACES = 64                      # of a turn at most: what is timed has to be longer than the clock's steps
 
 

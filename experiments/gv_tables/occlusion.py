@@ -26,6 +26,7 @@ HANGS = ("how little a net of this size overfits in ablate's 25 epochs: a net ca
          "worse on faces that it was not trained on, which the table's columns have, and it pays in what it learns of the "
          "others. Not on the rectangle's size and how often it is drawn, which the paper does not say, it seems: on faces kept "
          "aside from training, none of four settings is better than none (docs/readings.md, \"Against the paper\").")
+HANGS_MUCH = "how much of it there is, for one: on 300W a little of it costs less. For another, " + HANGS[:HANGS.index(" Not on")]
 
 
 def cell(row, column):
@@ -45,10 +46,10 @@ TABLE = Table(
               overfits=((WITHOUT, "300W, trained on"), (WITHOUT, "300W, kept from training")), hangs=HANGS),
         Claim("much of it improves the performance on 300W, too", "ours",
               (beats((MUCH, "300W full"), (WITHOUT, "300W full")),), ours=True,
-              overfits=((WITHOUT, "300W, trained on"), (WITHOUT, "300W, kept from training")), hangs=HANGS),
+              overfits=((WITHOUT, "300W, trained on"), (WITHOUT, "300W, kept from training")), hangs=HANGS_MUCH),
         Claim("much of it improves the performance on COFW, too", "ours: Section 4.3 names no set",
               (beats((MUCH, "COFW"), (WITHOUT, "COFW")),), ours=True,
-              overfits=((WITHOUT, "COFW, trained on"), (WITHOUT, "COFW")), hangs=HANGS),
+              overfits=((WITHOUT, "COFW, trained on"), (WITHOUT, "COFW")), hangs=HANGS_MUCH),
         Claim("random occlusion helps on 300W's faces kept from training, too", "ours",
               (beats((LITTLE, "300W, kept from training"), (WITHOUT, "300W, kept from training")),), ours=True, hangs=HANGS),
     ),
@@ -56,6 +57,8 @@ TABLE = Table(
            "One rectangle of flat colour or noise: \"a little\" with probability 0.25, its sides up to 0.2 of the crop, \"much\" "
            "with 0.5 and 0.4. ASSUMED. Of four settings tried, the former is the best on 202 training faces kept aside, and the "
            "paper's claim is judged with it.",
+           "Until 29 November 2026 it was judged with much of it, which nothing had chosen, on 300W and on COFW, and "
+           "contradicted on both. Both stand as claims of ours.",
            "The paper does not say whether its tables were made with it; ours are made without.",
            "\"Trained on\" and \"kept from training\" are faces of the training split, of which ablate trains on 1500. On 300W "
            "they tell how far a net overfits; its test faces are another set's, and easier."),

@@ -21,7 +21,7 @@ BEST = "tau=2.0", "sigma=2.0"
 HANGS = ("the cells. A box shrunk by a tenth leaves landmarks 1.0 cells outside here (Figure 4; all that are outside), and twice "
          "as many on the paper's map of twice the side, while sigma is 2 cells on both: with tau = sigma = 2, Eq. 7 puts a "
          "maximum of 0.95, the mean of those at an end here, 2.4 cells beyond the middle of the last cell, 1.9 outside the box. "
-         "A smaller sigma puts it nearer. On a map of twice the side, tau = sigma = 2 is level with the best.")
+         "A smaller sigma puts it nearer. On a map of twice the side all twenty are within 0.04 points of each other.")
 
 
 def grid(prefix=""):
@@ -51,9 +51,9 @@ TABLE = Table(
     },
     claims=(
         Claim("tau = 2 and sigma = 2 are the best", "Section 4.5, Table 6", (best_of(grid(FINE)[-1], grid(FINE)[:-1]),)),
-        Claim("tau = 2 and sigma = 2 are the best on a map of half the paper's side, too", "ours: ablate's map of 32 cells",
+        Claim("tau = 2 and sigma = 2 are the best on half the paper's cells, too", "ours: below preset paper, the map as it is",
               (best_of(grid()[-1], grid()[:-1]),), ours=True, hangs=HANGS),
-        Claim("the best tau and sigma lie inside the grid", "ours",
+        Claim("the best tau and sigma lie inside the grid, on the map as it is", "ours",
               (lowest_inside([[(row, column) for column in COLUMNS] for row in ROWS]),), ours=True),
         Claim("the strategy costs nothing on whole boxes", "ours",
               (same((f"{WHOLE}, off", "sigma=1.0"), (f"{WHOLE}, tau=2.0", "sigma=2.0")),), ours=True),
