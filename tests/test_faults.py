@@ -386,7 +386,8 @@ def test_an_ended_harness_says_what_is_kept_in_one_line(tmp_path, number, code, 
     """The worker saves the step it is in, and no process is left."""
     environment = {**child_environment(), "DATA": ""}
     process = subprocess.Popen(catalogue(tmp_path, "anchorface-table10"), cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+                               stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     deadline = time.monotonic() + 150
     while not list(tmp_path.glob("trainings/*/worker.log")) and time.monotonic() < deadline:
         time.sleep(0.05)
