@@ -57,8 +57,8 @@ TABLE = Table(
            "One rectangle of flat colour or noise: \"a little\" with probability 0.25, its sides up to 0.2 of the crop, \"much\" "
            "with 0.5 and 0.4. ASSUMED. Of four settings tried, the former is the best on 202 training faces kept aside, and the "
            "paper's claim is judged with it.",
-           "Until 29 November 2026 it was judged with much of it, which nothing had chosen, on 300W and on COFW, and "
-           "contradicted on both. Both stand as claims of ours.",
+           "Until 29 November 2026 the paper's claim was judged with much of it, which nothing had chosen, on 300W and on COFW, "
+           "and contradicted on both. Both stand as claims of ours.",
            "The paper does not say whether its tables were made with it; ours are made without.",
            "\"Trained on\" and \"kept from training\" are faces of the training split, of which ablate trains on 1500. On 300W "
            "they tell how far a net overfits; its test faces are another set's, and easier."),
