@@ -85,7 +85,8 @@ def write_page(report, place, made_by, folder):
     environment.filters["address"] = lambda path: address(Path(ROOT, path), folder)
     page = environment.get_template("report.html").render(
         **vars(report), glances=report.glances, lead=report.lead, marks=MARKS, verdicts=claims.VERDICTS, command=made_by,
-        level=round(100 * chance.LEVEL), chosen_text=claims.CHOSEN, needs_text=claims.NEEDS, same=round(100 * claims.SAME))
+        level=round(100 * chance.LEVEL), chosen_text=claims.CHOSEN, needs_text=claims.NEEDS, same=round(100 * claims.SAME),
+        near=f"{claims.NEAR:g}")
     return write_text(folder / "index.html", page)
 
 
