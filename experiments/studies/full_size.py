@@ -28,7 +28,8 @@ from gv.core.faces import read_index, read_split
 from gv.core.files import write_text
 
 FACES, BATCH, EPOCHS = 24, 8, 2
-SCHEDULE = ("lr", "batch", "epochs", "faces", "flip_p", "occlusion_p")     # options that change no net and no loss
+# options that change no net and no loss
+SCHEDULE = ("lr", "batch", "epochs", "faces", "flip_p", "occlusion_p", "occlusion_side")
 
 
 def kinds():
