@@ -22,11 +22,13 @@ COLUMNS = {"300W common": ("300w", "common", NME), "300W challenge": ("300w", "c
            "300W full": ("300w", "full", NME), "300W, trained on": ("300w", "train", SEEN),
            "300W, kept from training": ("300w", "train", UNSEEN), "COFW": ("cofw", "test", NME),
            "COFW, trained on": ("cofw", "train", SEEN)}
-HANGS = ("how little a net of this size overfits in ablate's 25 epochs: a net cannot gain more by a regulariser than it does "
-         "worse on faces that it was not trained on, which the table's columns have, and it pays in what it learns of the "
-         "others. Not on the rectangle's size and how often it is drawn, which the paper does not say, it seems: on faces kept "
-         "aside from training, none of four settings is better than none (docs/readings.md, \"Against the paper\").")
-HANGS_MUCH = "how much of it there is, for one: on 300W a little of it costs less. For another, " + HANGS[:HANGS.index(" Not on")]
+OVERFITS = ("how little a net of this size overfits in ablate's 25 epochs: a net cannot gain more by a regulariser than it does "
+            "worse on faces that it was not trained on, which the table's columns have, and it pays in what it learns of the "
+            "others.")
+HANGS = OVERFITS + (" Not on the rectangle's size and how often it is drawn, which the paper does not say, it seems: on faces "
+                    "kept aside from training, none of four settings is better than none (docs/readings.md, \"Against the "
+                    "paper\").")
+HANGS_MUCH = "how much of it there is, for one: on 300W a little of it costs less. For another, " + OVERFITS
 
 
 def cell(row, column):
