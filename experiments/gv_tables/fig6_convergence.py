@@ -27,7 +27,7 @@ ROWS = {"Heatmap": HEATMAP_300W, "Heatmap, weight map": WEIGHT_MAP_300W,
 HANGS = ("the decoder and the map: ours is linear, and the map's threshold and dilation are AWing's. Not on the rate, it "
          "seems: on faces kept aside the order at the end is the same at three rates, and where each has its best "
          "(docs/results/rates.md). Nor on the cells: on a map of 64 plain heatmaps end level with vectors, and under the "
-         "weight map they lead there, too (one seed; docs/results/first_weights.md).")
+         "weight map they lead there, too (three seeds; docs/results/first_weights.md).")
 AREA, LAST = "log error over epochs", "last NME"
 
 
