@@ -409,6 +409,17 @@ def test_costs_are_the_records_speed_times_what_is_missing(tmp_path):
     assert "python -m experiments.catalogue gv-table8 --preset ablate --seeds 3" in markdown_page.text(report, "a command")
 
 
+def test_seeds_beyond_those_asked_for_are_not_missed_of_the_other_runs(tmp_path):
+    keep_bands(tmp_path / "records", [0.1, 0.2, 0.3])
+    keep(tmp_path / "records", GV, 3, {"full": 5.0})                      # a verdict wanted more of this one
+    for seeds, runs_in_all in ((None, 3 * 3 + 1), (5, 3 * 5)):
+        report = gathered(tmp_path, **({"seeds": seeds} if seeds else {}))
+        table = find(report, "gv-table8")
+        assert (table.provenance.records, table.provenance.runs) == (7, runs_in_all)
+        assert table.provenance.runs - table.provenance.records == table.cost.runs
+        assert f"7 of {runs_in_all} runs" in markdown_page.text(report, "a command")
+
+
 def test_records_of_earlier_code_are_said_to_be(tmp_path):
     keep(tmp_path / "records", GV, 0, {"full": 5.0})
     keep(tmp_path / "records", WIDE, 0, {"full": 6.0}, sources="0" * 64)

@@ -25,7 +25,7 @@ NOWHERE = "no-such-folder"                                  # of runs: what is s
 @dataclass
 class Group:
     """What there is of one preset on data of one provenance. results: {key of a table: Results}; first: whether it is the one
-    that was asked for, with every table, run or not. cost_seeds: those that costs are reckoned for."""
+    that was asked for, with every table, run or not. cost_seeds: those that costs are reckoned for, and what is still to run."""
 
     preset: str
     provenance: str

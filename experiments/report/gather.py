@@ -250,7 +250,7 @@ def gather_table(group, results, known, out):
         notes=list(table.notes), ran=ran, claims=shown, glance=glance_of(results, shown), grid=grid_of(results),
         caption=published.caption(table.paper, table.number).rstrip(".") if is_printed(table) else "",
         figures=drawings_of(results, out) if out and ran else [], cost=cost, cost_text=cost_text(cost),
-        command=command_of(group, table.key), provenance=provenance_of(results))
+        command=command_of(group, table.key), provenance=provenance_of(results, group.cost_seeds))
 
 
 def command_of(group, *keys):

@@ -99,10 +99,12 @@ def tested(records):
     return f", tested on {', '.join(told)}" if told else ""
 
 
-def provenance_of(results):
-    """Where a table's numbers come from, over all its records: data, seeds, commits, versions, devices, time, settings."""
+def provenance_of(results, asked):
+    """Where a table's numbers come from, over all its records: data, seeds, commits, versions, devices, time, settings.
+    asked: the seeds that every run should have; of others, which some have where a verdict wanted more, only those that there are
+    count."""
     sources = results.table.sources()
-    jobs = {job.key: job for job in results.jobs.values() if job.source in sources}
+    jobs = {job.key: job for (source, seed), job in results.jobs.items() if source in sources and (job.record or seed in asked)}
     records = [job.record for job in jobs.values() if job.record]
 
     def told(tell):
