@@ -92,13 +92,16 @@ def test_what_is_timed_waits_for_its_work():
     slow = mx.gluon.nn.HybridLambda(lambda F, x: F.dot(F.dot(x, x), x))
     x = mx.nd.ones((900, 900))
     call = timing.waiting(slow, x)
-    call()
-    begin = time.perf_counter()
-    call()
-    waited = time.perf_counter() - begin
-    begin = time.perf_counter()
-    slow(x).wait_to_read()
-    assert waited > 0.3 * (time.perf_counter() - begin)
+
+    def fastest(function):                                               # of several, since whatever else runs slows some of them
+        took = []
+        for _ in range(6):
+            begin = time.perf_counter()
+            function()
+            took.append(time.perf_counter() - begin)
+        return min(took[1:])
+
+    assert fastest(call) > 0.3 * fastest(lambda: slow(x).wait_to_read())
 
 
 def test_settings_reach_the_nets():
