@@ -470,6 +470,10 @@ def test_the_picture_at_the_head_is_of_a_table_with_a_verdict(tmp_path):
     assert (part.title, figure.caption) == (BANDS.title, "The bands") and figure.png
     head = page_of(report, tmp_path).partition('<h2 id="glance">')[0]
     assert head.count("<img ") == 1 and f"{BANDS.title}. The bands" in head
+    assert part.name == "ablate, drawn faces"
+    keep_bands(tmp_path / "records", [0.5, 0.6], data={**OFFICIAL, "source": "part"}, provenance="official, partial")
+    part, _ = gathered(tmp_path, pictures=True).lead
+    assert part.name == "ablate, part of the official data"           # the nearest to the papers'
 
 
 def test_a_figure_that_cannot_be_drawn_yet_is_said_to_be_missing(tmp_path):

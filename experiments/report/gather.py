@@ -297,5 +297,5 @@ def gather(tables, place, seeds=None, pictures=False):
 
 def _withdrawn(tables):
     """The lines of ``WITHDRAWN`` whose table's main claim has no new verdict in any group."""
-    told = {table.key for table in tables for _, part in table.parts if part.glance and part.glance.verdict != claims.NOT_RUN}
+    told = {table.key for table in tables for _, part in table.parts if part.judged}
     return [line for line, key in WITHDRAWN.items() if key not in told]

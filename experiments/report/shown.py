@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.harness.claims import NOT_RUN
+from experiments.report.by_preset import PROVENANCES
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,11 @@ class ShownTable:
     command: str
     provenance: Provenance
 
+    @property
+    def judged(self):
+        """Whether it has a verdict to be shown at a glance."""
+        return self.ran and bool(self.glance) and self.glance.verdict != NOT_RUN
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -303,10 +309,14 @@ class Report:
     @property
     def glances(self):
         """The tables that have a verdict, each a row of the overview."""
-        return [part for table in self.tables for _, part in table.parts
-                if part.ran and part.glance and part.glance.verdict != NOT_RUN]
+        return [part for table in self.tables for _, part in table.parts if part.judged]
 
     @property
     def lead(self):
-        """(table, figure) of the picture at the page's head: the first of a table that has a verdict; None without any."""
-        return next(((part, figure) for part in self.glances for figure in part.figures if figure.png), None)
+        """(table, figure) of the picture at the page's head: the first of a table that has a verdict, of the preset asked for
+        before any other and on the data nearest to the papers'; None without any."""
+        def nearness(come):
+            return come[0].preset != self.groups[0].preset, PROVENANCES.index(come[0].provenance)
+
+        return next(((part, figure) for table in self.tables for _, part in sorted(table.parts, key=nearness) if part.judged
+                     for figure in part.figures if figure.png), None)
