@@ -26,8 +26,9 @@ ROWS = {"Heatmap": HEATMAP_300W, "Heatmap, weight map": WEIGHT_MAP_300W,
         "Vector": GV_300W, "Heatmap, ReLU": HEATMAP_RELU_300W, "Vector, ReLU": GV_RELU_300W}
 HANGS = ("the decoder and the map: ours is linear, and the map's threshold and dilation are AWing's. Not on the rate, it "
          "seems: on faces kept aside the order at the end is the same at three rates, and where each has its best "
-         "(docs/results/rates.md). Nor on the cells: on a map of 64 plain heatmaps end level with vectors, and under the "
-         "weight map they lead there, too (three seeds; docs/results/first_weights.md).")
+         "(docs/results/rates.md). Nor on the cells: on a map of 64, on real faces, plain heatmaps end level with vectors, "
+         "and under the weight map they lead there, too (three seeds; docs/results/first_weights.md). Nor on the faces: "
+         "real and drawn ones agree.")
 HANGS_FIRST = ("the first epochs, which count as much as the last: heatmaps lead there on either kind of face. On real ones "
                "vectors overtake them in the seventh; on drawn ones, whose landmarks are exact, they draw level in the "
                "twelfth and no more (docs/readings.md).")
