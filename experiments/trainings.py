@@ -46,7 +46,8 @@ CHOSE_DECODER = ("of the two decoders the paper may have had, the linear one is 
                  "stand more nearly to each other as Table 5 prints them (3.42 / 3.14 = 1.09): 1.03 with 112 channels and 1.08 "
                  "with 32, against 0.96 and 0.99 with BatchNorm and ReLU (docs/readings.md, \"Decoder\").")
 HANGS_RELU = ("where the ReLU stands. It works on every cell of a heatmap; vectors average behind it, where it does less. Both "
-              "are better with it, heatmaps by 0.47 points and vectors by 0.18 (docs/results/first_weights.md).")
+              "are better with it, on real faces heatmaps by 0.47 points and vectors by 0.18 (docs/results/first_weights.md), on "
+              "drawn ones by 0.56 and 0.28.")
 BOXES_NOTE = ("AnchorFace and direct regression crop the index's boxes (Section 4.1: the provided ones). The project's own runs "
               "on a part of 300W's official data had no provided box and crop the landmarks' rectangle.")
 NARROW_NOTE = ("The ShuffleNetV2 of AnchorFace and of direct regression has half its channels at preset ablate, and its stem one "
