@@ -52,7 +52,7 @@ SETS = w300 cofw wflw jd aflw menpo
 #  gv-labels                   30 s        30 s        30 s        30 s
 #  gv-fig4                     36 s       7 min     103 min        29 h
 #  gv-fig6                     30 s      46 min  9 h 39 min       189 h
-#  gv-first-weights            54 s  2 h 40 min        33 h       233 h
+#  gv-first-weights            78 s  3 h 35 min        49 h       292 h
 #  gv-occlusion                30 s      33 min  8 h 10 min       112 h
 #  anchorface-table2            6 s       9 min  5 h 42 min 17 h 22 min
 #  anchorface-table3            6 s       9 min  5 h 42 min  2 h 44 min

@@ -11,7 +11,7 @@ from helpers import make_index
 from experiments import catalogue
 from experiments.harness import claims, code_hash, command, datasets, estimates, jobs, records, scheduling
 from experiments.harness.claims import Claim, beats
-from experiments.harness.grid import Cell, Measure, Share, Table, Train, View, cross, pairs
+from experiments.harness.grid import At, Cell, Measure, Share, Table, Train, View, cross, pairs
 from experiments.harness.jobs import Place, collect, make_job, make_run, unique
 from experiments.harness.results import Results, error_at, log_area, margin_text, number_text, ours_text, table_text
 from gv.core.errors import InputError
@@ -301,6 +301,12 @@ def test_a_seed_that_one_side_lacks_is_left_out_of_the_pairs(place):
     assert margin["seeds"] == 2 and margin["mean"] == pytest.approx(0.011)
     assert [scheduling.describe(job) for job in results.missing()] == ["gv on 300w, theta=1.0, seed 1"]
     assert "over 2 seeds" in margin_text(margin)
+
+
+@pytest.mark.parametrize("preset, shown", [("smoke", "stem_stride=2"), ("paper", "stem_stride=4")])
+def test_an_option_that_hangs_on_the_preset_is_told_as_the_run_has_it(place, preset, shown):
+    train = GV.but(stem_stride=At("paper", None, otherwise=2))
+    assert scheduling.describe(make_job(train, 0, replace(place, preset=preset))) == f"gv on 300w, {shown}, seed 0"
 
 
 def test_nothing_run_says_so(place):

@@ -13,7 +13,7 @@ from queue import Queue
 from tqdm import tqdm
 
 from experiments.harness import datasets, estimates
-from experiments.harness.grid import Measure, Train
+from experiments.harness.grid import At, Measure, Train
 from experiments.harness.on_worker import follow, reason_of
 from gv.core.errors import InputError
 from gv.core.exits import Interrupted
@@ -31,7 +31,9 @@ def describe(job):
     """A job in one line."""
     if isinstance(job.source, Measure):
         return f"{job.source.name}, seed {job.seed}"
-    options = ", ".join(f"{name}={value}" for name, value in job.source.options)
+    run_with = {name: value for part in job.identity["config"].values() if isinstance(part, dict) for name, value in part.items()}
+    options = ", ".join(f"{name}={run_with.get(name, value) if isinstance(value, At) else value}"
+                        for name, value in job.source.options)
     curve = f", curve on {job.source.curve}" if job.source.curve else ""
     return f"{job.source.method} on {job.source.data}" + (f", {options}" if options else "") + f"{curve}, seed {job.seed}"
 
