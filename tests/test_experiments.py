@@ -8,11 +8,11 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import make_index
+from helpers import make_index, train_tiny
 
 from experiments import plots
 from experiments.gv_tables import labels
-from experiments.studies import rates
+from experiments.studies import edges, rates
 from gv.core.errors import InputError
 
 
@@ -45,6 +45,47 @@ def test_rates_are_compared_on_training_faces_kept_aside(tmp_path, capsys):
     for wrong in (["--part", "2/2"], ["--rates", "x"], ["--methods", "best"], ["--seeds", "0"]):
         with pytest.raises(InputError):
             rates.main([*command, *wrong])
+
+
+def test_errors_are_parted_by_the_distance_from_the_nearer_edge_of_the_crop():
+    """A map of 20 cells, whose crop goes from -0.5 to 19.5: one coordinate a bin, twice one, and what no bin has."""
+    true = np.array([[-2.0, 20.5], [0.5, 18.4], [9.5, 4.6]])       # 1.5 and 1 outside; 1 and 1.1 from an edge; 10 and 5.1
+    found = true + [[1, -2], [0.5, 0.25], [-0.1, 0.2]]
+    errors, shares = edges.by_distance(true, found, 20)
+    assert errors == pytest.approx([1.5, 0.375, np.nan, np.nan, np.nan, 0.2, 0.1], nan_ok=True)
+    assert shares == pytest.approx([2 / 6, 2 / 6, 0, 0, 0, 1 / 6, 1 / 6])
+
+
+def test_errors_by_the_distance_from_the_edge_of_two_runs(tmp_path, capsys):
+    index = make_index(tmp_path / "index", 4, 3)
+    for name, method, settings in (("a", "gv", {"bands": "7"}), ("b", "heatmap", {})):
+        train_tiny(tmp_path / name, index, method=method, settings=settings)
+    assert not edges.main([str(tmp_path / "a"), str(tmp_path / "b"), "--data", str(index.folder), "--split", "common"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "; 3 faces; drawn: embedded" in lines[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [row[0] for row in rows] == ["run", "---", "gv, bands (7,), seed 0", "heatmap, seed 0", "share of the coordinates"]
+    assert len({len(row) for row in rows}) == 1 and sum(float(cell[:-1]) for cell in rows[-1][3:]) == pytest.approx(100, abs=0.4)
+    assert all(cell == "–" or float(cell) > 0 for row in rows[2:4] for cell in row[2:])
+    shares = np.array([float(cell[:-1]) for cell in rows[-1][3:]]) / 100
+    for row in rows[2:4]:
+        whole = sum(share * float(cell) for share, cell in zip(shares, row[3:]) if cell != "–")
+        assert whole == pytest.approx(float(row[2]), rel=0.02), "the bins make up the whole"
+
+
+@pytest.mark.parametrize("method, word", [("regression", "map of cells"), ("layout", "98")])
+def test_a_run_without_a_map_or_with_other_landmarks_is_one_line(tmp_path, method, word):
+    index = make_index(tmp_path / "index", 4, 3)
+    if method == "layout":
+        train_tiny(tmp_path / "a", index)
+        text = (index.folder / "index.json").read_text().replace('"layout": 68', '"layout": 98')
+        (index.folder / "index.json").write_text(text)
+    else:
+        rates.main(["--data", str(index.folder), "--out", str(tmp_path), "--methods", method, "--rates", "1e-3",
+                    "--preset", "smoke", "--set", "epochs=1"])
+        (tmp_path / f"{method}-0.001-0-epochs=1").rename(tmp_path / "a")
+    with pytest.raises(InputError, match=word):
+        edges.main([str(tmp_path / "a"), "--data", str(index.folder), "--split", "common"])
 
 
 def _csv(path, columns):
