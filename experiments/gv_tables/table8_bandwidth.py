@@ -43,7 +43,8 @@ TABLE = Table(
     notes=(OTHER_ENCODER,
            "A cell is 4 pixels of the input at every preset, so that a band of l is as many cells wide as in the paper, beside "
            "labels of as many cells. At mini and ablate the face has half as many cells: a band of 7 takes in 22 % of the crop, "
-           "in the paper 11 %, so that an oversized one harms more here."),
+           "in the paper 11 %, so that an oversized one harms more here; on maps of 64 cells l = 7 alone costs half as much "
+           "(docs/readings.md, \"Cells\"; \"Ours: first weights, decoder and cells\")."),
 )
 
 if __name__ == "__main__":
