@@ -64,7 +64,7 @@ def test_errors_by_the_distance_from_the_edge_of_two_runs(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "; 3 faces; drawn: embedded" in lines[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-    assert [row[0] for row in rows] == ["run", "---", "gv, bands (7,), seed 0", "heatmap, seed 0", "share of the coordinates"]
+    assert [row[0] for row in rows] == ["run", "---", "gv, l = 7, seed 0", "heatmap, seed 0", "share of the coordinates"]
     assert len({len(row) for row in rows}) == 1 and sum(float(cell[:-1]) for cell in rows[-1][3:]) == pytest.approx(100, abs=0.4)
     assert all(cell == "–" or float(cell) > 0 for row in rows[2:4] for cell in row[2:])
     shares = np.array([float(cell[:-1]) for cell in rows[-1][3:]]) / 100

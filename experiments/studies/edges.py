@@ -76,7 +76,7 @@ def main(arguments=None):
         run, true, found = read(folder, index, faces, devices)
         side, bands = run.method.options.side, getattr(run.method.options, "bands", None)
         errors, shares[side] = by_distance(true, found, side)
-        label = run.method.name + (f", bands {bands}" if bands else "") + f", seed {run.training.seed}"
+        label = run.method.name + (f", l = {' + '.join(map(str, bands))}" if bands else "") + f", seed {run.training.seed}"
         cells = " | ".join("–" if np.isnan(error) else f"{error:.3f}" for error in errors)
         print(f"| {label} | {side} | {np.abs(found - true).mean():.3f} | {cells} |", flush=True)
     for side, values in shares.items():
