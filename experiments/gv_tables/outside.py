@@ -55,6 +55,11 @@ class Seen:
         return (self.depth > 0) & (np.abs(top - np.where(self.true < 0, 0, self.side - 1)) <= cells)
 
 
+def in_cells(points, matrices, stride):
+    """Points of faces (N, L, 2), image pixels, in cells of ``stride`` crop pixels. matrices: image to crop pixels, one a face."""
+    return to_cells(np.stack([geometry.transform_points(matrix, face) for matrix, face in zip(matrices, points)]), stride)
+
+
 def read(context):
     """``Seen`` of the training and the data set that a measurement is given; options: split, shrink, Eq. 7's tau and sigma."""
     (folder,), (data,), options = context.runs.values(), context.indexes.values(), context.options
@@ -77,10 +82,8 @@ def read(context):
     boxes = np.array([dataset.box(i) for i in range(len(faces))])
     norm = metrics.normaliser(index.normaliser, true, get_layout(index.layout), boxes)
 
-    def cells(points):
-        return to_cells(np.stack([geometry.transform_points(matrix, face) for matrix, face in zip(matrices, points)]), stride)
-
-    return Seen(dataset, matrices, stride, np.concatenate(vectors), cells(true), {name: cells(p) for name, p in found.items()},
+    return Seen(dataset, matrices, stride, np.concatenate(vectors), in_cells(true, matrices, stride),
+                {name: in_cells(p, matrices, stride) for name, p in found.items()},
                 {name: np.linalg.norm(p - true, axis=2) / norm[:, None] for name, p in found.items()})
 
 

@@ -12,9 +12,9 @@ import sys
 
 import numpy as np
 
+from experiments.gv_tables.outside import in_cells
 from experiments.harness.jobs import METHODS
-from gv.codec import to_cells
-from gv.core import evaluate, geometry
+from gv.core import evaluate
 from gv.core.data import FaceDataset
 from gv.core.devices import parse_devices
 from gv.core.errors import InputError
@@ -50,12 +50,8 @@ def read(folder, index, faces, devices):
     matrices = [dataset.matrix(i) for i in range(len(faces))]
     decoders = {"default": run.method.ready_decoder(run.method.Decoding(), fitted, devices)}
     found = evaluate.decode_faces(net, decoders, dataset, devices, matrices)["default"]
-
-    def cells(points):
-        return to_cells(np.stack([geometry.transform_points(matrix, face) for matrix, face in zip(matrices, points)]),
-                        run.crop.size / side)
-
-    return run, cells(evaluate.true_points(faces)), cells(found)
+    stride = run.crop.size / side
+    return run, in_cells(evaluate.true_points(faces), matrices, stride), in_cells(found, matrices, stride)
 
 
 def main(arguments=None):
